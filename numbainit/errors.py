@@ -1,0 +1,27 @@
+"""What went wrong → an exception that users can catch as ours or as the builtin they expect.
+
+::
+
+    NumbaInitError
+    ├── InvalidValueError   (ValueError)  an argument of the right type with a value that makes no sense
+    ├── InvalidTypeError    (TypeError)   an argument, array or dtype of a kind that cannot be used
+    └── OutputError         (OSError)     a file that cannot be written
+
+Messages say what was got, what is wanted and what to do. They are raised before anything is written.
+"""
+
+
+class NumbaInitError(Exception):
+    """The root of all exceptions that numbainit raises."""
+
+
+class InvalidValueError(NumbaInitError, ValueError):
+    """A value outside what the function is defined for, such as a negative standard deviation."""
+
+
+class InvalidTypeError(NumbaInitError, TypeError):
+    """An object of a kind that cannot be used, such as a list where an array is wanted."""
+
+
+class OutputError(NumbaInitError, OSError):
+    """A file that cannot be written, such as a path that is a folder."""

@@ -1,0 +1,116 @@
+"""A checked array, a law with its numbers, a key and a draw → the array filled, on one thread or all.
+
+The target, and Numba with it, is imported at the first fill: ``import numbainit`` stays quick.
+"""
+
+import os
+import threading
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from numbainit.arrays import is_regular, strided
+from numbainit.generator import Generator
+
+PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+_PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
+
+
+class _Launcher:
+    """What must be known before kernels may run in parallel in this process.
+
+    GNU OpenMP kills a forked child at its first parallel region if the parent had one; the workqueue layer aborts when
+    two Python threads launch at once. The values are the same either way, so the first case runs on one thread and the
+    second in turn.
+    """
+
+    def __init__(self) -> None:
+        self.cpu: ModuleType | None = None
+        self.get_num_threads: Any = None
+        self.started = False
+        self.serial_only = False
+        self.concurrent = False
+        self.lock = threading.Lock()
+
+    def load(self) -> ModuleType:
+        from numba import get_num_threads
+
+        from numbainit.targets import cpu
+
+        self.get_num_threads = get_num_threads
+        self.cpu = cpu
+        return cpu
+
+    def launch(self, kernel: Any, arguments: tuple) -> None:
+        if self.concurrent:
+            kernel(*arguments)
+            return
+        from numba import threading_layer
+
+        with self.lock:
+            self.started = True
+            kernel(*arguments)
+            self.concurrent = threading_layer() != "workqueue"
+
+    def after_fork(self) -> None:
+        self.serial_only = self.serial_only or self.started
+        self.lock = threading.Lock()
+
+
+_launcher = _Launcher()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_launcher.after_fork)
+
+
+def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: Generator) -> int:
+    """Fill ``array`` with the law's values for the next draw of ``generator``; return that draw.
+
+    ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them.
+    """
+    k0, k1 = generator.key
+    draw = generator.next_draw()
+    if array.size:
+        fill_from(array, law, numbers, (k0, k1, draw), 0)
+    return draw
+
+
+def fill_from(
+    array: np.ndarray, law: str, numbers: tuple[float, ...], stream: tuple[int, int, int], first: int
+) -> None:
+    """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
+    cpu = _launcher.cpu or _launcher.load()
+    kernels = cpu.KERNELS[law, array.itemsize]
+    if array.flags.carray and array.dtype.isnative:
+        flat = array if array.ndim == 1 else array.reshape(-1)
+        run(kernels.contiguous, array.size, (flat, first, *stream, numbers))
+    elif is_regular(array):
+        view = strided(array)
+        run(kernels.strided, array.size, (view.window, view.offset, view.shape, view.strides, first, *stream, numbers))
+    else:
+        _fill_in_pieces(array, law, numbers, stream, first)
+
+
+def run(loops: Any, size: int, arguments: tuple) -> None:
+    """Run the serial or the parallel one of two loops."""
+    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
+        loops.serial(*arguments)
+    else:
+        _launcher.launch(loops.parallel, arguments)
+
+
+def _fill_in_pieces(array, law, numbers, stream, first) -> None:
+    """Through a small scratch, for misaligned memory, foreign byte order and strides between elements."""
+    scratch = np.empty(min(array.size, _PIECE), array.dtype.newbyteorder("="))
+    for begin in range(0, array.size, _PIECE):
+        piece = scratch[: array.size - begin]
+        fill_from(piece, law, numbers, stream, first + begin)
+        array.flat[begin : begin + piece.size] = piece
+
+
+def sparsify(matrix: np.ndarray, zeros: int, stream: tuple[int, int, int]) -> None:
+    """Put ``zeros`` zeros into every column of a regular, non-empty matrix, at random rows of ``(k0, k1, draw)``."""
+    cpu = _launcher.cpu or _launcher.load()
+    share = -(-matrix.shape[1] // _launcher.get_num_threads())
+    strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    run(cpu.SPARSE, matrix.size, (matrix, zeros, strip, *stream))

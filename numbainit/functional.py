@@ -1,0 +1,372 @@
+"""A shape → a new array: the same names without the underscore, and torch's old spellings.
+
+Each takes the parameters of its in-place twin, and then, by keyword:
+
+dtype : "float32" or "float64"
+    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64").
+device : None or "cpu"
+    Where it lives.
+like : array, optional
+    Make an array of the same library; NumPy's for now.
+generator : as for the in-place twin
+
+Given an array instead of a shape they fill it in place and warn, as torch's old spellings do, so that
+``init.kaiming_normal(layer.weight, mode="fan_out")`` keeps working.
+"""
+
+import operator
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from numbainit import init
+from numbainit.arrays import FLOATS, WORDS
+from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.generator import GeneratorLike
+
+Shape: TypeAlias = "int | Sequence[int]"
+
+__all__ = [
+    "bits",
+    "constant",
+    "dirac",
+    "eye",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "sparse",
+    "trunc_normal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+
+def uniform(
+    shape: Shape,
+    a: float = 0.0,
+    b: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of the uniform law on [a, b): see :func:`numbainit.uniform_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.uniform(2, -1, 1, generator=0)
+    """
+    return _fill(init.uniform_, shape, dtype, device, like, a, b, generator=generator)
+
+
+def normal(
+    shape: Shape,
+    mean: float = 0.0,
+    std: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of the normal law N(mean, std^2): see :func:`numbainit.normal_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.normal((2, 2), std=0.02, generator=0)
+    """
+    return _fill(init.normal_, shape, dtype, device, like, mean, std, generator=generator)
+
+
+def trunc_normal(
+    shape: Shape,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of the normal law N(mean, std^2) given that it lies in [a, b]: see :func:`numbainit.trunc_normal_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.trunc_normal(2, a=3, b=4, generator=0)
+    """
+    return _fill(init.trunc_normal_, shape, dtype, device, like, mean, std, a, b, generator=generator)
+
+
+def constant(
+    shape: Shape,
+    val: float,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+) -> Any:
+    """A new array of ``val``: see :func:`numbainit.constant_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.constant(2, 0.5)
+    """
+    return _fill(init.constant_, shape, dtype, device, like, val)
+
+
+def ones(
+    shape: Shape,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+) -> Any:
+    """A new array of ones: see :func:`numbainit.ones_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.ones(2)
+    """
+    return _fill(init.ones_, shape, dtype, device, like)
+
+
+def zeros(
+    shape: Shape,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+) -> Any:
+    """A new array of zeros: see :func:`numbainit.zeros_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.zeros(2)
+    """
+    return _fill(init.zeros_, shape, dtype, device, like)
+
+
+def eye(
+    shape: Shape,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+) -> Any:
+    """A new array with the identity matrix: see :func:`numbainit.eye_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.eye((2, 2))
+    """
+    return _fill(init.eye_, shape, dtype, device, like)
+
+
+def dirac(
+    shape: Shape,
+    groups: int = 1,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+) -> Any:
+    """A new array with the Dirac delta, a convolution that passes its input on: see :func:`numbainit.dirac_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.dirac((1, 1, 3))
+    """
+    return _fill(init.dirac_, shape, dtype, device, like, groups)
+
+
+def xavier_uniform(
+    shape: Shape,
+    gain: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: see :func:`numbainit.xavier_uniform_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.xavier_uniform((1, 2), generator=0)
+    """
+    return _fill(init.xavier_uniform_, shape, dtype, device, like, gain, generator=generator)
+
+
+def xavier_normal(
+    shape: Shape,
+    gain: float = 1.0,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``: see :func:`numbainit.xavier_normal_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.xavier_normal((1, 2), generator=0)
+    """
+    return _fill(init.xavier_normal_, shape, dtype, device, like, gain, generator=generator)
+
+
+def kaiming_uniform(
+    shape: Shape,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of U[-c, c), ``c = gain sqrt(3 / fan)``: see :func:`numbainit.kaiming_uniform_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.kaiming_uniform((1, 2), generator=0)
+    """
+    return _fill(init.kaiming_uniform_, shape, dtype, device, like, a, mode, nonlinearity, generator=generator)
+
+
+def kaiming_normal(
+    shape: Shape,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of N(0, std^2), ``std = gain / sqrt(fan)``: see :func:`numbainit.kaiming_normal_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.kaiming_normal((1, 2), generator=0)
+    """
+    return _fill(init.kaiming_normal_, shape, dtype, device, like, a, mode, nonlinearity, generator=generator)
+
+
+def orthogonal(
+    shape: Shape,
+    gain: float = 1,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array with ``gain`` times a Haar-distributed (semi-)orthogonal matrix: see :func:`numbainit.orthogonal_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> abs(init.orthogonal((1, 1), generator=0))
+    """
+    return _fill(init.orthogonal_, shape, dtype, device, like, gain, generator=generator)
+
+
+def sparse(
+    shape: Shape,
+    sparsity: float,
+    std: float = 0.01,
+    *,
+    dtype: Any = "float32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array with ``ceil(sparsity * rows)`` zeros a column, the rest N(0, std^2): see :func:`numbainit.sparse_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.sparse((2, 2), 0.5, generator=0)
+    """
+    return _fill(init.sparse_, shape, dtype, device, like, sparsity, std, generator=generator)
+
+
+def bits(
+    shape: Shape,
+    *,
+    dtype: Any = "uint32",
+    device: str | None = None,
+    like: Any = None,
+    generator: GeneratorLike = None,
+) -> Any:
+    """A new array of raw random words: see :func:`numbainit.bits_`.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.bits(2, generator=init.Generator.from_key(0, 0))
+    """
+    return _fill(init.bits_, shape, dtype, device, like, generator=generator)
+
+
+def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
+    if hasattr(shape, "shape") and hasattr(shape, "dtype") and np.ndim(shape) + (type(shape) is np.ndarray):
+        old = fill.__name__.removesuffix("_")
+        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning, stacklevel=3)
+        return fill(shape, *arguments, **keywords)
+    return fill(_empty(shape, dtype, device, like, WORDS if fill is init.bits_ else FLOATS), *arguments, **keywords)
+
+
+def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtype, ...]) -> np.ndarray:
+    if device not in (None, "cpu"):
+        raise InvalidValueError(f"device must be None or 'cpu', got {device!r}: make the array there and copy into it")
+    if like is not None and not isinstance(like, np.ndarray):
+        raise InvalidTypeError(
+            f"like must be a NumPy array, got {type(like).__module__}.{type(like).__name__}: convert the result"
+        )
+    return np.empty(_checked_shape(shape), _checked_dtype(dtype, dtypes))
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = (operator.index(shape),) if not isinstance(shape, Sequence) else tuple(map(operator.index, shape))
+    except TypeError:
+        raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {shape!r}") from None
+    if any(size < 0 for size in sizes):
+        raise InvalidValueError(f"shape must have no negative size, got {sizes}")
+    return sizes
+
+
+def _checked_dtype(dtype: Any, dtypes: tuple[np.dtype, ...]) -> np.dtype:
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        known = None
+    if dtype is None or known not in dtypes:
+        raise InvalidTypeError(f"dtype must be one of {', '.join(wanted.name for wanted in dtypes)}, got {dtype!r}")
+    return known

@@ -1,0 +1,253 @@
+"""A seed → a key of two words; a call → the next draw number: where all randomness comes from.
+
+A :class:`Generator` holds no random state, only the key and how many draws it has handed out. What an array gets is a
+function of the key, the draw number and the index of the element, so a generator can be rebuilt from its ``repr``.
+"""
+
+import hashlib
+import numbers
+import operator
+import threading
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+_WORD = 1 << 32
+_PERSON = b"numbainit.v1"
+
+Seed: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | None"
+GeneratorLike: TypeAlias = "Generator | int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None"
+
+
+class Generator:
+    """A source of draws: a key, and the number of the next draw.
+
+    Parameters
+    ----------
+    seed : int, sequence of ints, numpy.random.SeedSequence or None
+        Non-negative, of any size. The key is ``SeedSequence(seed).generate_state(2, uint32)``. None takes fresh
+        entropy from the operating system, which ``seed`` then shows.
+    draws, spawned : int
+        How many draws and children have been handed out already; for rebuilding a generator.
+
+    Notes
+    -----
+    Every filling call takes one draw number, however large its array is, also when the array is empty. Thread-safe,
+    picklable; ``eval(repr(g))`` is an equal generator.
+
+    Examples
+    --------
+    >>> import numpy as np, numbainit as init
+    >>> g = init.Generator(7)
+    >>> w = init.normal_(np.empty(3, "float32"), generator=g)
+    >>> g
+    Generator(seed=7, draws=1)
+    >>> again = init.normal_(np.empty(5, "float32"), generator=init.Generator(7))
+    >>> bool((again[:3] == w).all())
+    True
+    """
+
+    def __init__(self, seed: Seed = None, *, draws: int = 0, spawned: int = 0) -> None:
+        sequence = _seed_sequence(seed)
+        self.seed = sequence.entropy
+        self._spawn_key = sequence.spawn_key
+        k0, k1 = sequence.generate_state(2, np.uint32)
+        self._restart((int(k0), int(k1)), draws, spawned)
+
+    @classmethod
+    def from_key(cls, k0: int, k1: int, *, draws: int = 0, spawned: int = 0) -> "Generator":
+        """The generator whose key is exactly the two 32-bit words ``k0`` and ``k1``; its ``seed`` is None.
+
+        Examples
+        --------
+        >>> import numbainit as init
+        >>> init.Generator.from_key(1, 2).key
+        (1, 2)
+        """
+        self = cls.__new__(cls)
+        self.seed, self._spawn_key = None, ()
+        self._restart((_below("k0", k0, _WORD), _below("k1", k1, _WORD)), draws, spawned)
+        return self
+
+    def _restart(self, key: tuple[int, int], draws: int, spawned: int) -> None:
+        self._key = key
+        self._draws = _below("draws", draws, _WORD + 1)
+        self._spawned = _below("spawned", spawned, 1 << 64)
+        self._lock = threading.Lock()
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The two 32-bit words of the key."""
+        return self._key
+
+    @property
+    def draws(self) -> int:
+        """How many draws have been handed out: the number of the next one."""
+        return self._draws
+
+    @property
+    def spawned(self) -> int:
+        """How many children :meth:`spawn` has handed out."""
+        return self._spawned
+
+    def next_draw(self) -> int:
+        """Take the next draw number; what every filling call does once."""
+        with self._lock:
+            draw = self._draws
+            if draw == _WORD:
+                raise InvalidValueError("this generator has handed out all its 2^32 draws: continue with fold_in(...)")
+            self._draws = draw + 1
+        return draw
+
+    def fold_in(self, data: str | int) -> "Generator":
+        """A new generator for ``data``, a function of this key and ``data`` alone (draws do not matter).
+
+        The key is the first 8 bytes, as two little-endian words, of BLAKE2b under this key of ``b"s"`` and the UTF-8
+        bytes of a str, or ``b"i"`` and the 8 little-endian bytes of an int in [0, 2^64).
+
+        Examples
+        --------
+        >>> import numbainit as init
+        >>> g = init.Generator(0)
+        >>> g.fold_in("encoder.weight").key == g.fold_in("encoder.weight").key != g.fold_in("encoder.bias").key
+        True
+        """
+        digest = hashlib.blake2b(
+            _payload(data), digest_size=8, key=np.array(self._key, "<u4").tobytes(), person=_PERSON
+        ).digest()
+        k0, k1 = np.frombuffer(digest, "<u4")
+        return type(self).from_key(int(k0), int(k1))
+
+    def spawn(self, n: int) -> "list[Generator]":
+        """The next ``n`` children: ``fold_in(i)``, with i counting on from call to call, as in NumPy.
+
+        Examples
+        --------
+        >>> import numbainit as init
+        >>> g = init.Generator(0)
+        >>> a, b = g.spawn(2)
+        >>> b.key == g.fold_in(1).key
+        True
+        """
+        n = _below("n", n, _WORD)
+        with self._lock:
+            first, self._spawned = self._spawned, self._spawned + n
+        return [self.fold_in(i) for i in range(first, first + n)]
+
+    def _counts(self) -> dict[str, int]:
+        counts = {"draws": self._draws, "spawned": self._spawned}
+        return {name: count for name, count in counts.items() if count}
+
+    def __repr__(self) -> str:
+        counts = [f"{name}={count}" for name, count in self._counts().items()]
+        if self.seed is None or self._spawn_key:  # a spawned SeedSequence: only its key says how to make it again
+            words = [f"0x{word:08x}" for word in self._key]
+            return f"Generator.from_key({', '.join(words + counts)})"
+        return f"Generator({', '.join([f'seed={self.seed!r}', *counts])})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Generator):
+            return NotImplemented
+        return (self._key, self._draws, self._spawned) == (other._key, other._draws, other._spawned)
+
+    __hash__ = None  # type: ignore[assignment]  # its draws change
+
+    def __getstate__(self) -> tuple:
+        with self._lock:
+            return self.seed, self._spawn_key, self._key, self._draws, self._spawned
+
+    def __setstate__(self, state: tuple) -> None:
+        self.seed, self._spawn_key, key, draws, spawned = state
+        self._restart(key, draws, spawned)
+
+
+def as_generator(source: GeneratorLike) -> Generator:
+    """What users pass as ``generator=`` → a :class:`Generator`.
+
+    A Generator as it is; None: the default generator; an int, a sequence of ints or a SeedSequence: a fresh one, so
+    the same values each time; a ``numpy.random.Generator``: a fresh one whose key is 64 bits drawn from it.
+    """
+    if source is None:
+        return default_generator
+    if isinstance(source, Generator):
+        return source
+    if isinstance(source, np.random.Generator):
+        bits = int(source.integers(0, 2**64, dtype=np.uint64))
+        return Generator.from_key(bits % _WORD, bits // _WORD)
+    return Generator(source)
+
+
+def manual_seed(seed: int | Sequence[int] | np.random.SeedSequence) -> Generator:
+    """Seed the default generator, which calls without ``generator=`` use, and return it.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> init.manual_seed(0)
+    Generator(seed=0)
+    """
+    if seed is None:
+        raise InvalidTypeError("manual_seed takes an int or a sequence of ints, got None: it makes values repeatable")
+    default_generator.__setstate__(Generator(seed).__getstate__())
+    return default_generator
+
+
+def _seed_sequence(seed: object) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if seed is None:
+        return np.random.SeedSequence()
+    if isinstance(seed, (str, bytes)) or not isinstance(seed, (numbers.Integral, Sequence, np.ndarray)):
+        raise _wrong_seed(seed)
+    try:
+        if isinstance(seed, numbers.Integral):
+            return np.random.SeedSequence(_natural(seed))
+        return np.random.SeedSequence([_natural(word) for word in seed])
+    except TypeError:
+        raise _wrong_seed(seed) from None
+
+
+def _natural(word: object) -> int:
+    if isinstance(word, (bool, np.bool_)):
+        raise TypeError
+    value = operator.index(word)  # type: ignore[arg-type]
+    if value < 0:
+        raise InvalidValueError(f"a seed is a non-negative int, got {value}: take abs(seed), or seed % 2**64")
+    return value
+
+
+def _wrong_seed(seed: object) -> InvalidTypeError:
+    kind = f"{type(seed).__module__}.{type(seed).__qualname__}".removeprefix("builtins.")
+    remedy = "use numbainit.Generator(seed)"
+    if isinstance(seed, str):
+        remedy = "numbainit.Generator(0).fold_in(name) makes one from a name"
+    return InvalidTypeError(
+        "a seed or generator is a numbainit.Generator, an int, a sequence of ints, a numpy SeedSequence, "
+        f"a numpy.random.Generator or None, got {kind} {seed!r}: {remedy}"
+    )
+
+
+def _below(name: str, value: int, limit: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}")
+    if not 0 <= value < limit:
+        raise InvalidValueError(f"{name} must lie in [0, {limit}), got {value}")
+    return int(value)
+
+
+def _payload(data: str | int) -> bytes:
+    if isinstance(data, str):
+        try:
+            return b"s" + data.encode()
+        except UnicodeEncodeError:
+            raise InvalidValueError(f"fold_in takes a str that UTF-8 can encode, got {data!r}") from None
+    if isinstance(data, numbers.Integral):
+        return b"i" + _below("fold_in data", data, 1 << 64).to_bytes(8, "little")
+    raise InvalidTypeError(f"fold_in takes a str or an int, got {type(data).__name__}: name the parameter or count it")
+
+
+#: The generator of calls without ``generator=``; seeded by the operating system until :func:`manual_seed`.
+default_generator = Generator()

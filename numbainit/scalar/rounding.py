@@ -1,0 +1,118 @@
+"""Two or three floats of one width → one correctly rounded result, the same bits on every CPU and on CUDA.
+
+The laws promise equal bits of *floats*, so no compiler may choose a rounding for them. NVIDIA's linker contracts
+``a * b + c`` into one rounding whatever its options say, and a plain ``*`` followed by ``+`` rounds twice elsewhere.
+Here each operation is a Numba intrinsic that names its rounding: IEEE 754 to nearest, ties to even. On a CPU without
+fused multiply-add LLVM calls the C library's ``fma``, which is slow and gives the same bits.
+
+All operands have the same type, float32 or float64; mixing widths is a typing error instead of a silent promotion.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.errors import NumbaTypeError
+from numba.extending import intrinsic
+
+_BITS_OF = {types.float32: types.int32, types.float64: types.int64}
+_FLOAT_OF = {bits: number for number, bits in _BITS_OF.items()}
+
+
+def _signature(name, *operands):
+    number = operands[0]
+    if number not in _BITS_OF or any(other != number for other in operands):
+        raise NumbaTypeError(f"{name} takes floats of one width, got {operands}")
+    return number(*operands)
+
+
+def _nvvm(builder, name, result, args):
+    """Call the NVVM builtin ``name``, which LTO does not contract."""
+    letter = "f" if isinstance(result, ir.FloatType) else "d"
+    kind = ir.FunctionType(result, [result] * len(args))
+    return builder.call(builder.module.declare_intrinsic(f"llvm.nvvm.{name}.rn.{letter}", fnty=kind), args)
+
+
+def _is_cuda(builder):
+    return "nvptx" in builder.module.triple
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    """``a * b + c`` rounded once."""
+
+    def codegen(context, builder, signature, args):
+        return builder.fma(*args)
+
+    return _signature("fma", a, b, c), codegen
+
+
+@intrinsic
+def mul(typingctx, a, b):
+    """``a * b`` rounded once, never fused with what follows."""
+
+    def codegen(context, builder, signature, args):
+        if _is_cuda(builder):
+            return _nvvm(builder, "mul", args[0].type, args)
+        return builder.fmul(*args)
+
+    return _signature("mul", a, b), codegen
+
+
+@intrinsic
+def add(typingctx, a, b):
+    """``a + b`` rounded once, never fused with what precedes."""
+
+    def codegen(context, builder, signature, args):
+        if _is_cuda(builder):
+            return _nvvm(builder, "add", args[0].type, args)
+        return builder.fadd(*args)
+
+    return _signature("add", a, b), codegen
+
+
+@intrinsic
+def sqrt(typingctx, a):
+    """The square root, correctly rounded."""
+
+    def codegen(context, builder, signature, args):
+        if _is_cuda(builder):
+            return _nvvm(builder, "sqrt", args[0].type, args)
+        return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [args[0].type]), args)
+
+    return _signature("sqrt", a), codegen
+
+
+@intrinsic
+def polynomial(typingctx, x, coefficients):
+    """``c[0] + x (c[1] + x (c[2] + ...))`` by Horner's rule, each step one :func:`fma`, written out at compile time."""
+    if not isinstance(coefficients, types.UniTuple):
+        raise NumbaTypeError(f"polynomial takes a tuple of coefficients, got {coefficients}")
+
+    def codegen(context, builder, signature, args):
+        *rest, result = cgutils.unpack_tuple(builder, args[1])
+        for coefficient in reversed(rest):
+            result = builder.fma(result, args[0], coefficient)
+        return result
+
+    number = _signature("polynomial", x, coefficients.dtype).return_type
+    return number(x, coefficients), codegen
+
+
+@intrinsic
+def float_to_bits(typingctx, a):
+    """The bits of a float as a signed integer of its width."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+
+    return _BITS_OF[a](a), codegen
+
+
+@intrinsic
+def bits_to_float(typingctx, a):
+    """The float whose bits are the given int32 or int64."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(signature.return_type))
+
+    return _FLOAT_OF[a](a), codegen

@@ -1,0 +1,39 @@
+"""A Python function → a compiled kernel, kept on disk between processes and never served stale.
+
+Numba's cache looks only at the file of the function itself (numba#1833): an edit in a scalar function would leave old
+machine code in use. Here the digest of all sources that a kernel is built from is part of its name, so changed sources
+look for other files. Without a writable cache folder (numba#4908) kernels are compiled anew in each process.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from numba import njit
+
+
+@functools.cache
+def sources_digest() -> str:
+    """The first 16 hexadecimal digits of SHA-256 over the files under ``scalar/`` and ``targets/``."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent.parent
+    for path in sorted([*package.glob("scalar/*.py"), *package.glob("targets/*.py")]):
+        source = path.read_bytes()
+        digest.update(f"{path.name} {len(source)} ".encode())
+        digest.update(source)
+    return digest.hexdigest()[:16]
+
+
+def kernel(name: str, *, parallel: bool = False) -> Callable:
+    """Compile the decorated function on its first call, as ``name``; it releases the GIL while it runs."""
+
+    def decorate(function):
+        function.__qualname__ = f"{name}_{sources_digest()}"
+        options = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:  # "cannot cache function": no folder can be written
+            return njit(**options)(function)
+
+    return decorate

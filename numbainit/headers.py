@@ -110,6 +110,16 @@ def _checked_parameter(name: str, entry: Any) -> Parameter:
     return Parameter(name, _checked_shape(name, entry["shape"]), _checked_dtype(name, entry["dtype"]))
 
 
+def _checked_parameters(entries: dict[str, Any], source: str) -> list[Parameter]:
+    try:
+        parameters = [_checked_parameter(name, entry) for name, entry in entries.items() if name != METADATA]
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{source}: {error}") from None
+    if not parameters:
+        raise InvalidValueError(f"{source} names no parameter; wanted at least one")
+    return parameters
+
+
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of a JSON text; Python would silently keep the last of two equal keys."""
     found: dict[str, Any] = {}
@@ -153,13 +163,7 @@ def parse_header(header: bytes, source: str) -> list[Parameter]:
         raise InvalidValueError(f"{source} is not valid JSON ({error}); {wanted}: correct it") from None
     if not isinstance(entries, dict):
         raise InvalidValueError(f"{source} holds a JSON {type(entries).__name__}; {wanted}")
-    try:
-        parameters = [_checked_parameter(name, entry) for name, entry in entries.items() if name != METADATA]
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{source}: {error}") from None
-    if not parameters:
-        raise InvalidValueError(f"{source} names no parameter; wanted at least one")
-    return parameters
+    return _checked_parameters(entries, source)
 
 
 def _read_safetensors(path: Path) -> list[Parameter]:
@@ -167,17 +171,13 @@ def _read_safetensors(path: Path) -> list[Parameter]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            # in the order of the file, where this release of safetensors tells it
-            names = file.offset_keys() if hasattr(file, "offset_keys") else file.keys()
-            slices = {name: file.get_slice(name) for name in names}
+            slices = {name: file.get_slice(name) for name in file.offset_keys()}  # in the order of the file
             entries = {name: {"dtype": s.get_dtype(), "shape": list(s.get_shape())} for name, s in slices.items()}
     except SafetensorError as error:
         raise InvalidValueError(
             f"{path} is not a whole safetensors file ({error}); fetch or save it again, or give its header as JSON"
         ) from None
-    if not entries:
-        raise InvalidValueError(f"{path} holds no tensor; wanted at least one")
-    return [_checked_parameter(name, entry) for name, entry in entries.items()]
+    return _checked_parameters(entries, str(path))
 
 
 def _is_safetensors(path: Path) -> bool:

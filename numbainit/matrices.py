@@ -85,7 +85,7 @@ def _haar(gaussian: np.ndarray) -> np.ndarray:
     has to be formed: half the arithmetic of a factorisation. Columns take the signs of the diagonal of R, without which
     the law is not Haar's (Mezzadri, Notices AMS 54, 2007).
     """
-    from scipy.linalg import get_lapack_funcs
+    from scipy.linalg import lapack
 
     count = gaussian.shape[1]
     tau = np.zeros(count, gaussian.dtype)
@@ -101,7 +101,7 @@ def _haar(gaussian: np.ndarray) -> np.ndarray:
         signs[j] = math.copysign(1.0, r)
         tau[j] = (r - head) / r
         column[1:] /= head - r
-    (orgqr,) = get_lapack_funcs(("orgqr",), (gaussian,))
+    orgqr = lapack.sorgqr if gaussian.itemsize == 4 else lapack.dorgqr
     q, _, info = orgqr(gaussian, tau, lwork=_LAPACK_BLOCK * count, overwrite_a=1)
     if info:
         raise RuntimeError(f"LAPACK's orgqr refused argument {-info}")

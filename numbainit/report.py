@@ -1,6 +1,5 @@
 """Arrays that were filled → their moments by law, and the table or JSON object that says what a run did."""
 
-import importlib.metadata
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,16 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from numbainit import __version__
+
 STREAM = "v1"
 _CHUNK = 1 << 13  # elements that are widened to float64 at a time: in cache, and too few for BLAS to start threads
-
-
-def version() -> str:
-    """The installed version of numbainit."""
-    try:
-        return importlib.metadata.version("numbainit")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 @dataclass
@@ -98,7 +91,7 @@ class Result:
         """The facts as ``--json`` prints them; a mean of nothing is null."""
         facts = {
             "path": str(self.path),
-            "version": version(),
+            "version": __version__,
             "stream": STREAM,
             "seed": self.seed,
             "init": self.init,

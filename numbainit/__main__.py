@@ -1,0 +1,8 @@
+"""``python -m numbainit`` → the command line."""
+
+import sys
+
+from numbainit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

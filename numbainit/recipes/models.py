@@ -1,0 +1,50 @@
+"""The name of a well-known model → the text of its safetensors header.
+
+A header is all that an initializer needs: names, dtypes, shapes. The files in ``data/`` hold one parameter a line, in
+the order of the model's ``state_dict()``.
+"""
+
+from difflib import get_close_matches
+from importlib import resources
+
+from numbainit.errors import InvalidValueError
+
+_SUFFIX = ".json"
+
+
+def _folder():
+    return resources.files(__package__) / "data"
+
+
+def builtin_names() -> list[str]:
+    """The names that :func:`builtin_header` knows, sorted.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.models import builtin_names
+    >>> builtin_names()
+    ['gpt2', 'resnet50']
+    """
+    return sorted(file.name.removesuffix(_SUFFIX) for file in _folder().iterdir() if file.name.endswith(_SUFFIX))
+
+
+def builtin_header(name: str) -> bytes:
+    """The safetensors header of a built-in model, as UTF-8 JSON.
+
+    Raises
+    ------
+    InvalidValueError
+        For a name that is not built in; the nearest one is suggested.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.models import builtin_header
+    >>> builtin_header("gpt2")[:27]
+    b'{\\n"transformer.wte.weight":'
+    """
+    names = builtin_names()
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InvalidValueError(f"no built-in model is named {name!r}; {hint}Built in: {', '.join(names)}")
+    return (_folder() / (name + _SUFFIX)).read_bytes()

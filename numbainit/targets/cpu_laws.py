@@ -1,0 +1,252 @@
+"""A stream of blocks → the values of a law, in memory for whole blocks of four elements: the inner loops of the CPU.
+
+A law is called with ``(out, stream, numbers)``: memory for whole blocks of one chunk; ``(low, high, draw, keys)``, of
+which ``high << 32 | low`` is the number of the first block; and its parameters as float64, already rounded to its
+width. Loops count with unsigned integers and write four neighbours a turn: LLVM makes them SIMD code, a block a lane.
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+
+from numbainit.scalar import laws
+from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.rounding import fma
+from numbainit.targets.lanes import LANES, append_outside
+from numbainit.targets.stack import stack_array
+
+CHUNK = 4096  # elements a call, at most; they stay in L1 between the passes of a rejection
+_PLACES = CHUNK + LANES  # rejected values of a chunk, and room for one more group
+_GROUP = np.uint64(LANES)  # rejected values that are redone together
+
+_VALUES, _LOW, _MASK, _ACCEPTANCE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+_ATTEMPT = np.uint64(1 << 8)
+_0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+
+inline = register_jitable(forceinline=True, error_model="numpy")
+
+
+# ---- words ----
+
+
+@inline
+def _words(stream, block, tag):
+    """The four words of block number ``block`` of the stream, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
+    low, high, draw, keys = stream
+    w0, w1, w2, w3 = philox4x32(low + block, high, draw, tag, keys)
+    return np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
+
+
+@inline
+def _words_at(stream, place, tag):
+    """The Box-Muller pair of words of element ``place``. By selects: an index would stop the vectoriser."""
+    w0, w1, w2, w3 = _words(stream, place // _4, tag)
+    return (w2 if place & _2 else w0), (w3 if place & _2 else w1)
+
+
+@inline
+def _word_at(stream, place, tag):
+    """The word of element ``place``."""
+    even, odd = _words_at(stream, place, tag)
+    return odd if place & _1 else even
+
+
+# ---- laws that take each word, or each pair of words, once ----
+
+
+@inline
+def _each32(value, arguments, out, stream, tag):
+    """``value(word, *arguments)`` for each element."""
+    for j in range(np.uint64(out.size) // _4):
+        w0, w1, w2, w3 = _words(stream, j, tag)
+        out[_4 * j] = value(w0, *arguments)
+        out[_4 * j + _1] = value(w1, *arguments)
+        out[_4 * j + _2] = value(w2, *arguments)
+        out[_4 * j + _3] = value(w3, *arguments)
+
+
+@inline
+def _each64(value, arguments, out, stream):
+    """``value(high word, low word, *arguments)`` for each element."""
+    for j in range(np.uint64(out.size) // _4):
+        h0, h1, h2, h3 = _words(stream, j, _VALUES)
+        l0, l1, l2, l3 = _words(stream, j, _LOW)
+        out[_4 * j] = value(h0, l0, *arguments)
+        out[_4 * j + _1] = value(h1, l1, *arguments)
+        out[_4 * j + _2] = value(h2, l2, *arguments)
+        out[_4 * j + _3] = value(h3, l3, *arguments)
+
+
+@inline
+def bits32(out, stream, numbers):
+    _each32(laws.bits32, (), out, stream, _VALUES)
+
+
+@inline
+def bits64(out, stream, numbers):
+    _each64(laws.bits64, (), out, stream)
+
+
+@inline
+def mask_words(out, stream, numbers):
+    _each32(laws.bits32, (), out, stream, _MASK)
+
+
+@inline
+def uniform32(out, stream, numbers):
+    arguments = np.float32(numbers[0]), np.float32(numbers[1]), np.float32(numbers[2]), np.float32(numbers[3])
+    _each32(laws.uniform_between32, arguments, out, stream, _VALUES)
+
+
+@inline
+def uniform64(out, stream, numbers):
+    _each64(laws.uniform_between64, (numbers[0], numbers[1], numbers[2], numbers[3]), out, stream)
+
+
+@inline
+def normal32(out, stream, numbers):
+    mean, std = np.float32(numbers[0]), np.float32(numbers[1])
+    for j in range(np.uint64(out.size) // _4):
+        w0, w1, w2, w3 = _words(stream, j, _VALUES)
+        z0, z1 = laws.normal_pair32(w0, w1)
+        z2, z3 = laws.normal_pair32(w2, w3)
+        out[_4 * j] = fma(z0, std, mean)
+        out[_4 * j + _1] = fma(z1, std, mean)
+        out[_4 * j + _2] = fma(z2, std, mean)
+        out[_4 * j + _3] = fma(z3, std, mean)
+
+
+@inline
+def normal64(out, stream, numbers):
+    mean, std = numbers[0], numbers[1]
+    for j in range(np.uint64(out.size) // _4):
+        h0, h1, h2, h3 = _words(stream, j, _VALUES)
+        l0, l1, l2, l3 = _words(stream, j, _LOW)
+        z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
+        z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
+        out[_4 * j] = fma(z0, std, mean)
+        out[_4 * j + _1] = fma(z1, std, mean)
+        out[_4 * j + _2] = fma(z2, std, mean)
+        out[_4 * j + _3] = fma(z3, std, mean)
+
+
+# ---- truncated normals: propose everything, then redo the rejected as a shrinking vector, attempt by attempt ----
+
+
+@inline
+def _find_rejected(values, places, smallest, largest):
+    """List the places of the values outside [smallest, largest] (NaN too); how many they are."""
+    size, count = np.uint64(values.size), _0
+    grouped = size - size % _GROUP
+    for begin in range(_0, grouped, _GROUP):
+        count = append_outside(values, begin, smallest, largest, places, count)
+    for place in range(grouped, size):
+        places[count] = np.uint32(place)
+        count += np.uint64(not (smallest <= values[place] <= largest))
+    return count
+
+
+@inline
+def _keep_rejected(values, places, count, smallest, largest):
+    """Shorten the list to those that were rejected again, without a branch."""
+    kept = _0
+    for i in range(count):
+        place = places[i]
+        places[kept] = place
+        kept += np.uint64(not (smallest <= values[np.uint64(place)] <= largest))
+    return kept
+
+
+@inline
+def _redo(value, arguments, out, places, count, stream, tag):
+    """``value(stream, place, tag, *arguments)`` for each listed place, a SIMD register of them at a time.
+
+    Redoing them one by one would cost more than all the others. The last group is filled up with copies of a place in
+    the list: the same value is written twice.
+    """
+    groups = (count + _GROUP - _1) // _GROUP
+    for i in range(count, groups * _GROUP):
+        places[i] = places[count - _1]
+    for group in range(groups):
+        for lane in range(_GROUP):
+            place = np.uint64(places[group * _GROUP + lane])
+            out[place] = value(stream, place, tag, *arguments)
+
+
+@inline
+def _redo_rejected(value, arguments, out, stream, smallest, largest):
+    """Replace every value outside [smallest, largest] by that of the first later attempt that lies inside."""
+    places = stack_array(_PLACES, np.uint32(0))
+    count = _find_rejected(out, places, smallest, largest)
+    attempt = _0
+    while count > _0:
+        attempt += _ATTEMPT
+        _redo(value, arguments, out, places, count, stream, attempt)
+        count = _keep_rejected(out, places, count, smallest, largest)
+
+
+@inline
+def _normal_at32(stream, place, tag, mean, std):
+    cos, sin = laws.normal_pair32(*_words_at(stream, place, tag))
+    return fma(sin if place & _1 else cos, std, mean)
+
+
+@inline
+def _normal_at64(stream, place, tag, mean, std):
+    h0, h1 = _words_at(stream, place, tag)
+    l0, l1 = _words_at(stream, place, tag | _LOW)
+    cos, sin = laws.normal_pair64(h0, l0, h1, l1)
+    return fma(sin if place & _1 else cos, std, mean)
+
+
+@inline
+def trunc_normal32(out, stream, numbers):
+    normal32(out, stream, numbers)
+    arguments = np.float32(numbers[0]), np.float32(numbers[1])
+    _redo_rejected(_normal_at32, arguments, out, stream, np.float32(numbers[2]), np.float32(numbers[3]))
+
+
+@inline
+def trunc_normal64(out, stream, numbers):
+    normal64(out, stream, numbers)
+    _redo_rejected(_normal_at64, (numbers[0], numbers[1]), out, stream, numbers[2], numbers[3])
+
+
+@inline
+def _tail_at32(stream, place, tag, *arguments):
+    return laws.tail32(_word_at(stream, place, tag), _word_at(stream, place, tag | _ACCEPTANCE), *arguments)
+
+
+@inline
+def _tail_at64(stream, place, tag, *arguments):
+    high, low = _word_at(stream, place, tag), _word_at(stream, place, tag | _LOW)
+    return laws.tail64(high, low, _word_at(stream, place, tag | _ACCEPTANCE), *arguments)
+
+
+@inline
+def tail32(out, stream, numbers):
+    s1, s0 = np.float32(numbers[3]), np.float32(numbers[4])
+    t1, t0 = np.float32(numbers[5]), np.float32(numbers[6])
+    arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
+    for j in range(np.uint64(out.size) // _4):
+        w0, w1, w2, w3 = _words(stream, j, _VALUES)
+        v0, v1, v2, v3 = _words(stream, j, _ACCEPTANCE)
+        out[_4 * j] = laws.tail32(w0, v0, *arguments)
+        out[_4 * j + _1] = laws.tail32(w1, v1, *arguments)
+        out[_4 * j + _2] = laws.tail32(w2, v2, *arguments)
+        out[_4 * j + _3] = laws.tail32(w3, v3, *arguments)
+    _redo_rejected(_tail_at32, arguments, out, stream, np.float32(numbers[7]), np.float32(numbers[8]))
+
+
+@inline
+def tail64(out, stream, numbers):
+    s1, s0, t1, t0 = numbers[3], numbers[4], numbers[5], numbers[6]
+    arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
+    for j in range(np.uint64(out.size) // _4):
+        h0, h1, h2, h3 = _words(stream, j, _VALUES)
+        l0, l1, l2, l3 = _words(stream, j, _LOW)
+        v0, v1, v2, v3 = _words(stream, j, _ACCEPTANCE)
+        out[_4 * j] = laws.tail64(h0, l0, v0, *arguments)
+        out[_4 * j + _1] = laws.tail64(h1, l1, v1, *arguments)
+        out[_4 * j + _2] = laws.tail64(h2, l2, v2, *arguments)
+        out[_4 * j + _3] = laws.tail64(h3, l3, v3, *arguments)
+    _redo_rejected(_tail_at64, arguments, out, stream, numbers[7], numbers[8])

@@ -1,0 +1,151 @@
+"""Names and shapes → laws: every row of the table, every initializer, the built-in models."""
+
+import numpy as np
+import pytest
+
+from numbainit import init
+from numbainit.errors import InvalidValueError
+from numbainit.generator import Generator
+from numbainit.headers import parse_header
+from numbainit.recipes import models, rules
+
+F32, I64, BOOL = np.dtype("float32"), np.dtype("int64"), np.dtype("bool")
+ONES, ZEROS, CHOSEN = "ones()", "zeros()", "normal(std=0.02)"
+
+TABLE = [
+    ("fc.weight", (10, 5), F32, CHOSEN),
+    ("conv.weight", (8, 3, 3, 3), F32, CHOSEN),
+    ("in_proj_weight", (6, 2), F32, CHOSEN),
+    ("weight", (2, 2), np.dtype("float64"), CHOSEN),
+    ("bias.weight", (4, 4), F32, CHOSEN),  # only the last component counts
+    ("biased", (4, 4), F32, CHOSEN),
+    ("ln.weight", (7,), F32, ONES),
+    ("logit_scale", (), F32, ONES),
+    ("bn.running_var", (7,), F32, ONES),
+    ("bn.running_mean", (7,), F32, ZEROS),
+    ("bn.num_batches_tracked", (), I64, ZEROS),
+    ("bn.num_batches_tracked", (), F32, ZEROS),
+    ("fc.bias", (10,), F32, ZEROS),
+    ("bias", (10,), F32, ZEROS),
+    ("attention.bias", (1, 1, 4, 4), F32, ZEROS),
+    ("lstm.bias_ih_l0", (12,), F32, ZEROS),
+    ("attn.in_proj_bias", (12,), F32, ZEROS),
+    ("mask.weight", (4, 4), BOOL, ZEROS),
+    ("ids.weight", (4, 4), I64, ZEROS),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "dtype", "label"), TABLE)
+def test_the_table(name, shape, dtype, label):
+    found = rules.law_for(rules.rules(rules.law("normal")), name, shape, dtype)
+    assert found.label == label
+
+
+@pytest.mark.parametrize(("name", "shape", "dtype", "label"), TABLE)
+def test_every_law_fills_what_it_is_given(name, shape, dtype, label):
+    array = np.full(shape, 3, dtype)
+    rules.law_for(rules.rules(rules.law("normal")), name, shape, dtype).fill(array, Generator(0))
+    if label == CHOSEN:
+        expected = init.normal_(np.empty(shape, dtype), std=0.02, generator=Generator(0))
+    else:
+        expected = np.full(shape, label == ONES, dtype)
+    np.testing.assert_array_equal(array, expected)
+
+
+INITIALIZERS = [
+    ("normal", {}, "normal(std=0.02)", init.normal_, {"std": 0.02}),
+    ("normal", {"std": 0.5}, "normal(std=0.5)", init.normal_, {"std": 0.5}),
+    ("uniform", {}, "uniform(a=0.0, b=1.0)", init.uniform_, {}),
+    ("uniform", {"low": -1.0}, "uniform(a=-1.0, b=1.0)", init.uniform_, {"a": -1.0}),
+    (
+        "trunc_normal",
+        {"std": 0.5, "high": 3.0},
+        "trunc_normal(std=0.5, a=-1.0, b=3.0)",
+        init.trunc_normal_,
+        {"std": 0.5, "a": -1.0, "b": 3.0},
+    ),
+    ("xavier_uniform", {}, "xavier_uniform(gain=1.0)", init.xavier_uniform_, {}),
+    ("xavier_normal", {"gain": 2.0}, "xavier_normal(gain=2.0)", init.xavier_normal_, {"gain": 2.0}),
+    (
+        "kaiming_uniform",
+        {},
+        "kaiming_uniform(mode='fan_in', nonlinearity='leaky_relu')",
+        init.kaiming_uniform_,
+        {},
+    ),
+    (
+        "kaiming_normal",
+        {"mode": "fan_out", "nonlinearity": "relu"},
+        "kaiming_normal(mode='fan_out', nonlinearity='relu')",
+        init.kaiming_normal_,
+        {"mode": "fan_out", "nonlinearity": "relu"},
+    ),
+    ("orthogonal", {"gain": 0.5}, "orthogonal(gain=0.5)", init.orthogonal_, {"gain": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "label", "function", "arguments"), INITIALIZERS)
+def test_a_law_is_the_call_that_its_label_shows(name, options, label, function, arguments):
+    law = rules.law(name, **options)
+    assert law.label == label
+    filled = np.empty((6, 5), "float32")
+    law.fill(filled, Generator(5))
+    np.testing.assert_array_equal(filled, function(np.empty((6, 5), "float32"), generator=Generator(5), **arguments))
+
+
+@pytest.mark.parametrize(("name", "value"), [("zeros", 0), ("ones", 1)])
+def test_constant_laws_take_no_draw(name, value):
+    generator, array = Generator(0), np.empty((2, 3), "float64")
+    rules.law(name).fill(array, generator)
+    assert (array == value).all()
+    assert generator.draws == 0
+
+
+def test_every_initializer_is_tested():
+    assert {case[0] for case in INITIALIZERS} | {"zeros", "ones"} == set(rules.initializer_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "fragments"),
+    [
+        ("kaiming_norml", {}, ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),
+        ("?", {}, ["'?'", "xavier_uniform"]),
+        ("normal", {"mode": "fan_in"}, ["'mode'", "'normal'", "kaiming_uniform, kaiming_normal"]),
+        ("kaiming_normal", {"gain": 2.0}, ["'gain'", "xavier_uniform, xavier_normal, orthogonal"]),
+        ("orthogonal", {"std": 2.0}, ["'std'", "normal, trunc_normal"]),
+        ("zeros", {"low": 1.0}, ["'low'", "uniform, trunc_normal"]),
+        ("normal", {"colour": 1}, ["'colour'", "no initializer"]),
+    ],
+)
+def test_wrong_initializers_and_options(name, options, fragments):
+    with pytest.raises(InvalidValueError) as caught:
+        rules.law(name, **options)
+    for fragment in fragments:
+        assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "elements"), [("gpt2", 148, 124_439_808), ("resnet50", 161, 25_557_032)]
+)
+def test_builtin_models_have_their_published_size(name, parameters, elements):
+    found = parse_header(models.builtin_header(name), name)
+    assert len(found) == parameters
+    assert sum(parameter.size for parameter in found) == elements
+
+
+def test_builtin_names():
+    assert models.builtin_names() == ["gpt2", "resnet50"]
+    with pytest.raises(InvalidValueError, match=r"'gpt-2'; did you mean 'gpt2'\? Built in: gpt2, resnet50"):
+        models.builtin_header("gpt-2")
+    with pytest.raises(InvalidValueError, match=r"no built-in model is named '../x'"):
+        models.builtin_header("../x")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "resnet50"])
+def test_norms_of_builtin_models_become_ones_and_biases_zeros(name):
+    table = rules.rules(rules.law("normal"))
+    for parameter in parse_header(models.builtin_header(name), name):
+        label = rules.law_for(table, parameter.name, parameter.shape, F32).label
+        is_norm = any(part in parameter.name for part in ("ln_", "bn", "downsample.1"))
+        is_bias = parameter.name.endswith("bias")
+        assert label == (ZEROS if is_bias else ONES if is_norm else CHOSEN), parameter

@@ -63,6 +63,7 @@ def uniform(
     --------
     >>> import numbainit as init
     >>> init.uniform(2, -1, 1, generator=0)
+    array([-0.7556263 ,  0.12455678], dtype=float32)
     """
     return _fill(init.uniform_, shape, dtype, device, like, a, b, generator=generator)
 
@@ -83,6 +84,8 @@ def normal(
     --------
     >>> import numbainit as init
     >>> init.normal((2, 2), std=0.02, generator=0)
+    array([[-0.03790946, -0.01564082],
+           [ 0.01479166, -0.01654668]], dtype=float32)
     """
     return _fill(init.normal_, shape, dtype, device, like, mean, std, generator=generator)
 
@@ -105,6 +108,7 @@ def trunc_normal(
     --------
     >>> import numbainit as init
     >>> init.trunc_normal(2, a=3, b=4, generator=0)
+    array([3.636496 , 3.1743255], dtype=float32)
     """
     return _fill(init.trunc_normal_, shape, dtype, device, like, mean, std, a, b, generator=generator)
 
@@ -123,6 +127,7 @@ def constant(
     --------
     >>> import numbainit as init
     >>> init.constant(2, 0.5)
+    array([0.5, 0.5], dtype=float32)
     """
     return _fill(init.constant_, shape, dtype, device, like, val)
 
@@ -140,6 +145,7 @@ def ones(
     --------
     >>> import numbainit as init
     >>> init.ones(2)
+    array([1., 1.], dtype=float32)
     """
     return _fill(init.ones_, shape, dtype, device, like)
 
@@ -157,6 +163,7 @@ def zeros(
     --------
     >>> import numbainit as init
     >>> init.zeros(2)
+    array([0., 0.], dtype=float32)
     """
     return _fill(init.zeros_, shape, dtype, device, like)
 
@@ -174,6 +181,8 @@ def eye(
     --------
     >>> import numbainit as init
     >>> init.eye((2, 2))
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
     """
     return _fill(init.eye_, shape, dtype, device, like)
 
@@ -192,6 +201,7 @@ def dirac(
     --------
     >>> import numbainit as init
     >>> init.dirac((1, 1, 3))
+    array([[[0., 1., 0.]]], dtype=float32)
     """
     return _fill(init.dirac_, shape, dtype, device, like, groups)
 
@@ -211,6 +221,7 @@ def xavier_uniform(
     --------
     >>> import numbainit as init
     >>> init.xavier_uniform((1, 2), generator=0)
+    array([[-1.068617  ,  0.17614989]], dtype=float32)
     """
     return _fill(init.xavier_uniform_, shape, dtype, device, like, gain, generator=generator)
 
@@ -230,6 +241,7 @@ def xavier_normal(
     --------
     >>> import numbainit as init
     >>> init.xavier_normal((1, 2), generator=0)
+    array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     return _fill(init.xavier_normal_, shape, dtype, device, like, gain, generator=generator)
 
@@ -251,6 +263,7 @@ def kaiming_uniform(
     --------
     >>> import numbainit as init
     >>> init.kaiming_uniform((1, 2), generator=0)
+    array([[-1.3087832 ,  0.21573867]], dtype=float32)
     """
     return _fill(init.kaiming_uniform_, shape, dtype, device, like, a, mode, nonlinearity, generator=generator)
 
@@ -272,6 +285,7 @@ def kaiming_normal(
     --------
     >>> import numbainit as init
     >>> init.kaiming_normal((1, 2), generator=0)
+    array([[-1.8954732, -0.7820411]], dtype=float32)
     """
     return _fill(init.kaiming_normal_, shape, dtype, device, like, a, mode, nonlinearity, generator=generator)
 
@@ -291,6 +305,7 @@ def orthogonal(
     --------
     >>> import numbainit as init
     >>> abs(init.orthogonal((1, 1), generator=0))
+    array([[1.]], dtype=float32)
     """
     return _fill(init.orthogonal_, shape, dtype, device, like, gain, generator=generator)
 
@@ -311,6 +326,8 @@ def sparse(
     --------
     >>> import numbainit as init
     >>> init.sparse((2, 2), 0.5, generator=0)
+    array([[ 0.        ,  0.        ],
+           [ 0.00739583, -0.00827334]], dtype=float32)
     """
     return _fill(init.sparse_, shape, dtype, device, like, sparsity, std, generator=generator)
 
@@ -329,6 +346,7 @@ def bits(
     --------
     >>> import numbainit as init
     >>> init.bits(2, generator=init.Generator.from_key(0, 0))
+    array([1713891541, 3781805453], dtype=uint32)
     """
     return _fill(init.bits_, shape, dtype, device, like, generator=generator)
 

@@ -71,7 +71,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     --------
     >>> import numpy as np, numbainit as init
     >>> init.uniform_(np.empty(3, "float32"), -1, 1, generator=0)
-    array([...], dtype=float32)
+    array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
     array = writable(tensor, "uniform_")
     fill(array, *parameters.uniform(a, b, array.dtype), as_generator(generator))
@@ -110,7 +110,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     --------
     >>> import numpy as np, numbainit as init
     >>> init.normal_(np.empty(3, "float32"), std=0.02, generator=0)
-    array([...], dtype=float32)
+    array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
     array = writable(tensor, "normal_")
     fill(array, *parameters.normal(mean, std, array.dtype), as_generator(generator))
@@ -291,7 +291,7 @@ def xavier_normal_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None
     --------
     >>> import numpy as np, numbainit as init
     >>> init.xavier_normal_(np.empty((1, 2), "float32"), generator=0)
-    array([[...]], dtype=float32)
+    array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
     fill(array, *parameters.normal(0.0, _xavier_std(array, gain), array.dtype), as_generator(generator))
@@ -363,7 +363,7 @@ def kaiming_normal_(
     --------
     >>> import numpy as np, numbainit as init
     >>> init.kaiming_normal_(np.empty((1, 2), "float32"), mode="fan_out", generator=0)
-    array([[...]], dtype=float32)
+    array([[-2.680604 , -1.1059731]], dtype=float32)
     """
     array = writable(tensor, "kaiming_normal_")
     std = _kaiming_std(array, a, mode, nonlinearity)

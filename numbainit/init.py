@@ -395,9 +395,9 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
 
     Notes
     -----
-    Householder reflections of Gaussian vectors, multiplied by LAPACK (Stewart 1980; signs after Mezzadri 2007).
-    Equal law and orthogonality to the dtype's precision everywhere; the last bits depend on the LAPACK in use.
-    Needs a temporary of the size of the array.
+    The product of Householder reflections of Gaussian vectors (Stewart, SIAM J. Numer. Anal. 17, 1980), with the
+    signs that make it Haar's. Equal law and orthogonality to the dtype's precision everywhere; the last bits depend on
+    the BLAS in use. Made in the memory of a contiguous array, with temporaries of a few hundred columns.
 
     Examples
     --------

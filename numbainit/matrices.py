@@ -12,8 +12,7 @@ from numbainit.arrays import is_regular
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import fill, sparsify
 from numbainit.generator import Generator
-
-_LAPACK_BLOCK = 64  # columns that LAPACK's orgqr applies together, at most
+from numbainit.haar import haar
 
 
 def eye(array: np.ndarray) -> None:
@@ -67,46 +66,16 @@ def orthogonal(array: np.ndarray, gain: float, generator: Generator) -> None:
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
-    rows, columns = array.shape[0], math.prod(array.shape[1:])
-    tall = np.empty((max(rows, columns), min(rows, columns)), array.dtype.newbyteorder("="), order="F")
-    fill(tall, *parameters.normal(0.0, 1.0, tall.dtype), generator)
+    contiguous = array.flags.c_contiguous and is_regular(array)
+    work = array if contiguous else np.empty(array.shape, array.dtype.newbyteorder("="))
+    fill(work, *parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return
-    q = _haar(tall)
-    q *= scale
-    array[...] = (q if rows >= columns else q.T).reshape(array.shape)
-
-
-def _haar(gaussian: np.ndarray) -> np.ndarray:
-    """Standard normals in a tall matrix → a Haar-distributed matrix with orthonormal columns, in the same memory.
-
-    Stewart (SIAM J. Numer. Anal. 17, 1980): the Householder vectors of the QR factorisation of a Gaussian matrix are
-    those of independent Gaussian columns of decreasing length, so they can be drawn directly and only their product
-    has to be formed: half the arithmetic of a factorisation. Columns take the signs of the diagonal of R, without which
-    the law is not Haar's (Mezzadri, Notices AMS 54, 2007).
-    """
-    from scipy.linalg import lapack
-
-    count = gaussian.shape[1]
-    tau = np.zeros(count, gaussian.dtype)
-    signs = np.empty(count, gaussian.dtype)
-    for j in range(count):
-        column = gaussian[j:, j]
-        head = float(column[0])
-        signs[j] = math.copysign(1.0, head)
-        norm = float(np.linalg.norm(column.astype(np.float64)))
-        if column.size == 1 or norm == 0.0:
-            continue  # nothing to reflect: the sign is all the randomness there is
-        r = -math.copysign(norm, head)
-        signs[j] = math.copysign(1.0, r)
-        tau[j] = (r - head) / r
-        column[1:] /= head - r
-    orgqr = lapack.sorgqr if gaussian.itemsize == 4 else lapack.dorgqr
-    q, _, info = orgqr(gaussian, tau, lwork=_LAPACK_BLOCK * count, overwrite_a=1)
-    if info:
-        raise RuntimeError(f"LAPACK's orgqr refused argument {-info}")
-    q *= signs
-    return q
+    matrix = work.reshape(array.shape[0], -1)
+    haar(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T)
+    work *= scale
+    if work is not array:
+        array[...] = work
 
 
 def _dimensions(array: np.ndarray) -> str:

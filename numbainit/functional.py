@@ -304,8 +304,10 @@ def orthogonal(
     Examples
     --------
     >>> import numbainit as init
-    >>> abs(init.orthogonal((1, 1), generator=0))
-    array([[1.]], dtype=float32)
+    >>> q = init.orthogonal((2, 3), dtype="float64", generator=0)
+    >>> (q @ q.T).round(6)
+    array([[1., 0.],
+           [0., 1.]])
     """
     return _fill(init.orthogonal_, shape, dtype, device, like, gain, generator=generator)
 

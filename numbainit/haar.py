@@ -36,6 +36,8 @@ def _reflections(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     sign, and the column of Q must take it, or the law is not Haar's (Mezzadri, Notices AMS 54, 2007). T is the inverse
     of the upper triangle of ``V' V`` with its diagonal halved: ``v' v / 2 = |x| (|x| + |x_1|)``, exact in float64.
     """
+    from scipy.linalg import lapack  # slow to import, and needed by few
+
     count = normals.shape[1]
     vectors = np.tril(normals)
     heads = vectors.diagonal().astype(np.float64)
@@ -45,8 +47,9 @@ def _reflections(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     np.fill_diagonal(vectors, heads + signs * norms)
     triangle = np.triu(vectors.T @ vectors, 1).astype(np.float64)
     triangle[np.arange(count), np.arange(count)] = norms * (norms + abs(heads))
-    factor = np.linalg.inv(triangle).astype(normals.dtype)
-    return vectors, factor, -signs.astype(normals.dtype)
+    factor, singular = lapack.dtrtri(triangle)
+    assert not singular, "a reflection has no length"
+    return vectors, factor.astype(normals.dtype), -signs.astype(normals.dtype)
 
 
 def _apply(vectors: np.ndarray, factor: np.ndarray, rest: np.ndarray, count: int) -> None:

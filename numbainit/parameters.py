@@ -110,10 +110,12 @@ def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) 
         raise InvalidValueError(f"truncation bounds need a <= b, got a={a}, b={b}: swap them")
     if std == 0.0 and not a <= mean <= b:
         raise InvalidValueError(f"with std = 0 all values are the mean, {mean}, which lies outside [{a}, {b}]")
-    if a == b or std == 0.0:
-        return _constant(a if a == b else mean, dtype)
+    if a == b:
+        return _constant(finite("a == b", a, dtype), dtype)
     smallest, largest = _round_up(a, dtype), _round_down(b, dtype)
     _check_not_empty(smallest, largest, f"[{a}, {b}]", dtype)
+    if std == 0.0:
+        return _constant(min(max(_round(mean, dtype), smallest), largest), dtype)
     low, high = _tightened(a, b, smallest, largest, dtype)
     if low < mean < high and (high - low) / std >= _SQRT_2PI:
         return _normal_proposals(mean, std, smallest, largest, dtype)
@@ -121,7 +123,7 @@ def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) 
 
 
 def _constant(value: float, dtype: np.dtype) -> Law:
-    return Law("normal", (_round(finite("a == b", value, dtype), dtype), 0.0))
+    return Law("normal", (_round(value, dtype), 0.0))
 
 
 def _normal_proposals(mean: float, std: float, smallest: float, largest: float, dtype: np.dtype) -> Law:

@@ -27,8 +27,8 @@ def writable(tensor: object, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS)
         )
     if not flags.c_contiguous and _may_overlap(tensor):
         raise InvalidValueError(
-            f"{caller} got a view whose elements share memory (strides {tensor.strides} for shape {tensor.shape}), "
-            "such as a broadcast one: each value would be overwritten; pass a copy (array.copy())"
+            f"{caller} got a view whose elements share memory, or interleave (strides {tensor.strides} for shape "
+            f"{tensor.shape}), such as a broadcast one: values would be overwritten; pass a copy (array.copy())"
         )
     return tensor
 
@@ -37,7 +37,7 @@ def _plain(tensor: object, caller: str) -> np.ndarray:
     if isinstance(tensor, np.ma.MaskedArray):
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the memory behind it, array.data")
     if isinstance(tensor, np.ndarray):
-        return tensor.view(np.ndarray)
+        return np.ndarray.view(tensor, np.ndarray)
     library = type(tensor).__module__.partition(".")[0]
     functional = f"numbainit.{caller.rstrip('_')}(shape, ...)"
     remedy = {

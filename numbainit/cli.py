@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numbainit import __version__, checkpoint, headers
+from numbainit import __version__, bench, checkpoint, headers
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, OutputError
 from numbainit.generator import Generator
 from numbainit.headers import Parameter
@@ -204,10 +204,30 @@ _OPTION_HELP: tuple[tuple[str, type, str], ...] = (
 )
 
 
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure the speed on this machine",
+        description="Measure the speed of the initializers on this machine, beside a plain fill of the same memory and "
+        "beside each peer that is installed.",
+        allow_abbrev=False,
+    )
+    bench.add_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    """``numbainit bench``."""
+    _need_extra()
+    return bench.run(arguments)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="numbainit", description="Initialise the weights of neural networks.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"numbainit {__version__}")
-    _add_init(parser.add_subparsers(metavar="COMMAND", required=True))
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_init(commands)
+    _add_bench(commands)
     return parser
 
 

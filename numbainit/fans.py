@@ -58,9 +58,14 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     if nonlinearity == "leaky_relu":
         slope = _DEFAULT_SLOPE if param is None else param
-        if isinstance(slope, bool) or not isinstance(slope, numbers.Real):
-            raise InvalidValueError(f"negative_slope {param} not a valid number: pass a float, or None for 0.01")
-        return math.sqrt(2.0 / (1.0 + float(slope) ** 2))
+        try:
+            if isinstance(slope, bool) or not isinstance(slope, numbers.Real) or slope != slope:
+                raise OverflowError
+            square = float(slope) * float(slope)  # infinite where ** would raise
+        except OverflowError:
+            text = f"negative_slope {str(param)[:80]} not a valid number: pass a float, or None for 0.01"
+            raise InvalidValueError(text) from None
+        return math.sqrt(2.0 / (1.0 + square))
     if isinstance(nonlinearity, str) and nonlinearity in _GAINS:
         return _GAINS[nonlinearity]
     hint = did_you_mean(nonlinearity, NONLINEARITIES) or f": use one of {', '.join(NONLINEARITIES)}"

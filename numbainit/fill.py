@@ -4,14 +4,15 @@ The target, and Numba with it, is imported at the first fill: ``import numbainit
 """
 
 import os
+import pickle
 import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from numbainit.arrays import is_regular, strided
-from numbainit.generator import Generator
+from numbainit.generator import GeneratorLike, as_generator
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
@@ -44,13 +45,13 @@ class _Launcher:
 
     def launch(self, kernel: Any, arguments: tuple) -> None:
         if self.concurrent:
-            kernel(*arguments)
+            call(kernel, arguments)
             return
         from numba import threading_layer
 
         with self.lock:
             self.started = True
-            kernel(*arguments)
+            call(kernel, arguments)
             self.concurrent = threading_layer() != "workqueue"
 
     def after_fork(self) -> None:
@@ -63,21 +64,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
-def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: Generator) -> int:
-    """Fill ``array`` with the law's values for the next draw of ``generator``; return that draw.
+Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
 
-    ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them.
+
+def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: GeneratorLike) -> Stream:
+    """Fill ``array`` with the law's values for the next draw of ``generator``; return the stream ``(k0, k1, draw)``.
+
+    ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them. The last
+    check is made here, that of the generator: only now may it be drawn from.
     """
-    k0, k1 = generator.key
-    draw = generator.next_draw()
+    source = as_generator(generator)
+    stream = (*source.key, source.next_draw())
     if array.size:
-        fill_from(array, law, numbers, (k0, k1, draw), 0)
-    return draw
+        fill_from(array, law, numbers, stream, 0)
+    return stream
 
 
-def fill_from(
-    array: np.ndarray, law: str, numbers: tuple[float, ...], stream: tuple[int, int, int], first: int
-) -> None:
+def fill_from(array: np.ndarray, law: str, numbers: tuple[float, ...], stream: Stream, first: int) -> None:
     """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
     cpu = _launcher.cpu or _launcher.load()
     kernels = cpu.KERNELS[law, array.itemsize]
@@ -91,26 +94,39 @@ def fill_from(
         _fill_in_pieces(array, law, numbers, stream, first)
 
 
+def call(kernel: Any, arguments: tuple) -> None:
+    """Call a kernel; where its first call finds the cache on the disk full, gone or spoilt, do without that."""
+    try:
+        kernel(*arguments)
+    except (OSError, EOFError, pickle.UnpicklingError):
+        from numbainit.targets.cache import forget
+
+        forget(kernel)
+        kernel(*arguments)
+
+
 def run(loops: Any, size: int, arguments: tuple) -> None:
     """Run the serial or the parallel one of two loops."""
     if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
-        loops.serial(*arguments)
+        call(loops.serial, arguments)
     else:
         _launcher.launch(loops.parallel, arguments)
 
 
 def _fill_in_pieces(array, law, numbers, stream, first) -> None:
     """Through a small scratch, for misaligned memory, foreign byte order and strides between elements."""
+    flat = array.squeeze().flat  # NumPy's flat iterator knows 32 axes, its arrays 64
     scratch = np.empty(min(array.size, _PIECE), array.dtype.newbyteorder("="))
     for begin in range(0, array.size, _PIECE):
         piece = scratch[: array.size - begin]
         fill_from(piece, law, numbers, stream, first + begin)
-        array.flat[begin : begin + piece.size] = piece
+        flat[begin : begin + piece.size] = piece
 
 
-def sparsify(matrix: np.ndarray, zeros: int, stream: tuple[int, int, int]) -> None:
+def sparsify(matrix: np.ndarray, zeros: int, stream: Stream) -> None:
     """Put ``zeros`` zeros into every column of a regular, non-empty matrix, at random rows of ``(k0, k1, draw)``."""
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
     strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
-    run(cpu.SPARSE, matrix.size, (matrix, zeros, strip, *stream))
+    layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
+    run(cpu.SPARSE[matrix.itemsize, layout], matrix.size, (matrix, zeros, strip, *stream))

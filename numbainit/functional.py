@@ -15,6 +15,7 @@ Given an array instead of a shape they fill it in place and warn, as torch's old
 """
 
 import operator
+import reprlib
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -355,11 +356,19 @@ def bits(
 
 def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *arguments: Any, **keywords: Any) -> Any:
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
-    if hasattr(shape, "shape") and hasattr(shape, "dtype") and np.ndim(shape) + (type(shape) is np.ndarray):
+    if _is_array(shape, fill):
         old = fill.__name__.removesuffix("_")
         warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning, stacklevel=3)
         return fill(shape, *arguments, **keywords)
     return fill(_empty(shape, dtype, device, like, WORDS if fill is init.bits_ else FLOATS), *arguments, **keywords)
+
+
+def _is_array(shape: Any, fill: Callable) -> bool:
+    """Whether an array stands where a shape should; a vector of ints is a shape, as it is to NumPy."""
+    if not hasattr(shape, "shape") or not hasattr(shape, "dtype") or isinstance(shape, np.generic):
+        return False
+    ints = isinstance(shape, np.ndarray) and shape.ndim == 1 and shape.dtype.kind in "iu"
+    return not ints or fill is init.bits_
 
 
 def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtype, ...]) -> np.ndarray:
@@ -369,24 +378,34 @@ def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtyp
         raise InvalidTypeError(
             f"like must be a NumPy array, got {type(like).__module__}.{type(like).__name__}: convert the result"
         )
-    return np.empty(_checked_shape(shape), _checked_dtype(dtype, dtypes))
+    sizes, known = _checked_shape(shape), _checked_dtype(dtype, dtypes)
+    try:
+        return np.empty(sizes, known)
+    except ValueError as error:  # too many axes or bytes for any array
+        raise InvalidValueError(f"shape {sizes} cannot be an array: {error}") from None
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
     try:
-        sizes = (operator.index(shape),) if not isinstance(shape, Sequence) else tuple(map(operator.index, shape))
+        if isinstance(shape, (str, bytes, bytearray)):
+            raise TypeError
+        several = isinstance(shape, (Sequence, np.ndarray))
+        sizes = tuple(map(operator.index, shape)) if several else (operator.index(shape),)
     except TypeError:
-        raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {shape!r}") from None
+        raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {reprlib.repr(shape)}") from None
     if any(size < 0 for size in sizes):
         raise InvalidValueError(f"shape must have no negative size, got {sizes}")
     return sizes
 
 
 def _checked_dtype(dtype: Any, dtypes: tuple[np.dtype, ...]) -> np.dtype:
+    wanted = f"dtype must be one of {', '.join(known.name for known in dtypes)}, got {dtype!r}"
+    if dtype is None:  # float64 to NumPy
+        raise InvalidTypeError(wanted)
     try:
         known = np.dtype(dtype)
-    except TypeError:
-        known = None
-    if dtype is None or known not in dtypes:
-        raise InvalidTypeError(f"dtype must be one of {', '.join(wanted.name for wanted in dtypes)}, got {dtype!r}")
+    except Exception:  # NumPy raises TypeError, ValueError or SyntaxError for what it cannot read
+        raise InvalidTypeError(wanted) from None
+    if known not in dtypes:
+        raise InvalidTypeError(wanted)
     return known

@@ -7,15 +7,17 @@ function of the key, the draw number and the index of the element, so a generato
 import hashlib
 import numbers
 import operator
+import reprlib
 import threading
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
 _WORD = 1 << 32
+_CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64 bits
 _PERSON = b"numbainit.v1"
 
 Seed: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | None"
@@ -52,8 +54,7 @@ class Generator:
 
     def __init__(self, seed: Seed = None, *, draws: int = 0, spawned: int = 0) -> None:
         sequence = _seed_sequence(seed)
-        self.seed = sequence.entropy
-        self._spawn_key = sequence.spawn_key
+        self.seed = _plain(sequence)
         k0, k1 = sequence.generate_state(2, np.uint32)
         self._restart((int(k0), int(k1)), draws, spawned)
 
@@ -68,14 +69,14 @@ class Generator:
         (1, 2)
         """
         self = cls.__new__(cls)
-        self.seed, self._spawn_key = None, ()
+        self.seed = None
         self._restart((_below("k0", k0, _WORD), _below("k1", k1, _WORD)), draws, spawned)
         return self
 
     def _restart(self, key: tuple[int, int], draws: int, spawned: int) -> None:
         self._key = key
         self._draws = _below("draws", draws, _WORD + 1)
-        self._spawned = _below("spawned", spawned, 1 << 64)
+        self._spawned = _below("spawned", spawned, _CHILDREN)
         self._lock = threading.Lock()
 
     @property
@@ -134,7 +135,8 @@ class Generator:
         """
         n = _below("n", n, _WORD)
         with self._lock:
-            first, self._spawned = self._spawned, self._spawned + n
+            first = self._spawned
+            self._spawned = _below("spawned", first + n, _CHILDREN)
         return [self.fold_in(i) for i in range(first, first + n)]
 
     def _counts(self) -> dict[str, int]:
@@ -143,7 +145,7 @@ class Generator:
 
     def __repr__(self) -> str:
         counts = [f"{name}={count}" for name, count in self._counts().items()]
-        if self.seed is None or self._spawn_key:  # a spawned SeedSequence: only its key says how to make it again
+        if self.seed is None:
             words = [f"0x{word:08x}" for word in self._key]
             return f"Generator.from_key({', '.join(words + counts)})"
         return f"Generator({', '.join([f'seed={self.seed!r}', *counts])})"
@@ -157,10 +159,10 @@ class Generator:
 
     def __getstate__(self) -> tuple:
         with self._lock:
-            return self.seed, self._spawn_key, self._key, self._draws, self._spawned
+            return self.seed, self._key, self._draws, self._spawned
 
     def __setstate__(self, state: tuple) -> None:
-        self.seed, self._spawn_key, key, draws, spawned = state
+        self.seed, key, draws, spawned = state
         self._restart(key, draws, spawned)
 
 
@@ -210,6 +212,14 @@ def _seed_sequence(seed: object) -> np.random.SeedSequence:
         raise _wrong_seed(seed) from None
 
 
+def _plain(sequence: np.random.SeedSequence) -> int | list[int] | None:
+    """The int or list of ints that makes the same key; None where there is none, as for a spawned sequence."""
+    if sequence.spawn_key or sequence.pool_size != np.random.SeedSequence(0).pool_size:
+        return None
+    entropy: Any = sequence.entropy
+    return int(entropy) if isinstance(entropy, numbers.Integral) else [int(word) for word in entropy]
+
+
 def _natural(word: object) -> int:
     if isinstance(word, (bool, np.bool_)):
         raise TypeError
@@ -226,7 +236,7 @@ def _wrong_seed(seed: object) -> InvalidTypeError:
         remedy = "numbainit.Generator(0).fold_in(name) makes one from a name"
     return InvalidTypeError(
         "a seed or generator is a numbainit.Generator, an int, a sequence of ints, a numpy SeedSequence, "
-        f"a numpy.random.Generator or None, got {kind} {seed!r}: {remedy}"
+        f"a numpy.random.Generator or None, got {kind} {reprlib.repr(seed)}: {remedy}"
     )
 
 

@@ -15,7 +15,7 @@ from numbainit import matrices, parameters
 from numbainit.arrays import WORDS, writable
 from numbainit.fans import _calculate_fan_in_and_fan_out, calculate_gain, correct_fan, fans
 from numbainit.fill import fill
-from numbainit.generator import GeneratorLike, as_generator
+from numbainit.generator import GeneratorLike
 
 __all__ = [
     "_calculate_fan_in_and_fan_out",
@@ -74,7 +74,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
     array = writable(tensor, "uniform_")
-    fill(array, *parameters.uniform(a, b, array.dtype), as_generator(generator))
+    fill(array, *parameters.uniform(a, b, array.dtype), generator)
     return tensor
 
 
@@ -113,7 +113,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
     array = writable(tensor, "normal_")
-    fill(array, *parameters.normal(mean, std, array.dtype), as_generator(generator))
+    fill(array, *parameters.normal(mean, std, array.dtype), generator)
     return tensor
 
 
@@ -164,7 +164,7 @@ def trunc_normal_(
     (True, True)
     """
     array = writable(tensor, "trunc_normal_")
-    fill(array, *parameters.trunc_normal(mean, std, a, b, array.dtype), as_generator(generator))
+    fill(array, *parameters.trunc_normal(mean, std, a, b, array.dtype), generator)
     return tensor
 
 
@@ -178,7 +178,7 @@ def constant_(tensor: A, val: float) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    array[...] = parameters.scalar("val", val)
+    array[...] = parameters.constant(val, array.dtype)
     return tensor
 
 
@@ -277,8 +277,7 @@ def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = Non
     True
     """
     array = writable(tensor, "xavier_uniform_")
-    bound = math.sqrt(3.0) * _xavier_std(array, gain)
-    fill(array, *parameters.uniform(-bound, bound, array.dtype), as_generator(generator))
+    fill(array, *parameters.centred_uniform(_xavier_std(array, gain), array.dtype), generator)
     return tensor
 
 
@@ -294,7 +293,7 @@ def xavier_normal_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
-    fill(array, *parameters.normal(0.0, _xavier_std(array, gain), array.dtype), as_generator(generator))
+    fill(array, *parameters.normal(0.0, _xavier_std(array, gain), array.dtype), generator)
     return tensor
 
 
@@ -342,8 +341,8 @@ def kaiming_uniform_(
     True
     """
     array = writable(tensor, "kaiming_uniform_")
-    bound = math.sqrt(3.0) * _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.uniform(-bound, bound, array.dtype), as_generator(generator))
+    std = _kaiming_std(array, a, mode, nonlinearity)
+    fill(array, *parameters.centred_uniform(std, array.dtype), generator)
     return tensor
 
 
@@ -367,7 +366,7 @@ def kaiming_normal_(
     """
     array = writable(tensor, "kaiming_normal_")
     std = _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.normal(0.0, std, array.dtype), as_generator(generator))
+    fill(array, *parameters.normal(0.0, std, array.dtype), generator)
     return tensor
 
 
@@ -406,7 +405,7 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
     >>> bool(np.allclose(w @ w.T, np.eye(3)))
     True
     """
-    matrices.orthogonal(writable(tensor, "orthogonal_"), gain, as_generator(generator))
+    matrices.orthogonal(writable(tensor, "orthogonal_"), gain, generator)
     return tensor
 
 
@@ -445,7 +444,7 @@ def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorL
     >>> (w == 0).sum(axis=0)
     array([3, 3, 3])
     """
-    matrices.sparse(writable(tensor, "sparse_"), sparsity, std, as_generator(generator))
+    matrices.sparse(writable(tensor, "sparse_"), sparsity, std, generator)
     return tensor
 
 
@@ -471,7 +470,7 @@ def bits_(tensor: A, generator: GeneratorLike = None) -> A:
     """
     array = writable(tensor, "bits_", WORDS)
     unsigned = array.view(array.dtype.str.replace("i", "u"))
-    fill(unsigned, *parameters.BITS, as_generator(generator))
+    fill(unsigned, *parameters.BITS, generator)
     return tensor
 
 

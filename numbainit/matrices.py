@@ -11,7 +11,7 @@ from numbainit import parameters
 from numbainit.arrays import is_regular
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import fill, sparsify
-from numbainit.generator import Generator
+from numbainit.generator import GeneratorLike
 from numbainit.haar import haar
 
 
@@ -28,8 +28,9 @@ def dirac(array: np.ndarray, groups: int) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
     if array.ndim not in (3, 4, 5):
         raise InvalidValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array)}")
-    if isinstance(groups, bool) or not isinstance(groups, (int, np.integer)):
+    if isinstance(groups, (bool, np.bool_)) or not isinstance(groups, (int, np.integer)):
         raise InvalidTypeError(f"groups must be an int, got {type(groups).__name__} {groups!r}")
+    groups = int(groups)
     if groups < 1:
         raise InvalidValueError(f"groups must be at least 1, got {groups}")
     if array.shape[0] % groups:
@@ -44,7 +45,7 @@ def dirac(array: np.ndarray, groups: int) -> None:
         array[(group * outputs + channels, channels, *centre)] = 1
 
 
-def sparse(array: np.ndarray, sparsity: float, std: float, generator: Generator) -> None:
+def sparse(array: np.ndarray, sparsity: float, std: float, generator: GeneratorLike) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
@@ -54,14 +55,14 @@ def sparse(array: np.ndarray, sparsity: float, std: float, generator: Generator)
     law = parameters.normal(0.0, std, array.dtype)
     zeros = math.ceil(share * array.shape[0])
     work = array if is_regular(array) else np.empty(array.shape, array.dtype.newbyteorder("="))
-    stream = (*generator.key, fill(work, *law, generator))
+    stream = fill(work, *law, generator)
     if work.size and zeros:
         sparsify(work, zeros, stream)
     if work is not array:
         array[...] = work
 
 
-def orthogonal(array: np.ndarray, gain: float, generator: Generator) -> None:
+def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike) -> None:
     """``gain`` times a Haar-distributed matrix with orthonormal columns, or rows if there are fewer of them."""
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")

@@ -14,6 +14,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
 _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become worse than normal ones
+_FAR = 1e9  # sigmas: alpha^2 + 4 is alpha^2 in float64 well before, and overflows far beyond
 
 
 class Law(NamedTuple):
@@ -31,11 +32,16 @@ def scalar(name: str, value: object) -> float:
     if type(value) is float:
         return value
     try:
-        if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or np.ndim(value)):  # type: ignore[arg-type]
+        if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or not _is_real(value)):
             raise TypeError
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {value!r}") from None
+
+
+def _is_real(value: object) -> bool:
+    """Whether NumPy sees one number that is not complex; ``float`` would only warn about the rest."""
+    return np.ndim(value) == 0 and not np.iscomplexobj(value)  # type: ignore[arg-type]
 
 
 def real(name: str, value: object) -> float:
@@ -83,6 +89,20 @@ def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
     return Law("uniform", (low, width, smallest, largest))
 
 
+def centred_uniform(std: float, dtype: np.dtype) -> Law:
+    """U[-c, c) with standard deviation ``std``: ``c = sqrt(3) std``."""
+    bound = finite("the bound, sqrt(3) times the std that follows from gain and fans,", math.sqrt(3.0) * std, dtype)
+    return uniform(-bound, bound, dtype)
+
+
+def constant(val: object, dtype: np.dtype) -> float:
+    """A value to fill with: infinite or NaN if it is meant so, but not because ``dtype`` cannot hold it."""
+    number = scalar("val", val)
+    if math.isfinite(number):
+        finite("val", number, dtype)
+    return number
+
+
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
     """N(mean, std^2)."""
     return _normal(real("mean", mean), real("std", std), dtype)
@@ -117,7 +137,7 @@ def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) 
     if std == 0.0:
         return _constant(min(max(_round(mean, dtype), smallest), largest), dtype)
     low, high = _tightened(a, b, smallest, largest, dtype)
-    if low < mean < high and (high - low) / std >= _SQRT_2PI:
+    if low < mean < high and _sigmas(low, high, std) >= _SQRT_2PI:
         return _normal_proposals(mean, std, smallest, largest, dtype)
     return Law("tail", (*_tail_proposals(mean, std, low, high, dtype), smallest, largest))
 
@@ -140,14 +160,14 @@ def _tail_proposals(mean: float, std: float, low: float, high: float, dtype: np.
     All of them stay moderate however far in the tail the bounds lie, because the far bound never enters alone and
     ``lam (lam - alpha) = 1``.
     """
-    alpha, beta, base, sign = (low - mean) / std, (high - mean) / std, low, 1.0
+    alpha, beta, base, sign = _sigmas(mean, low, std), _sigmas(mean, high, std), low, 1.0
     if beta <= 0.0:
         alpha, beta, base, sign = -beta, -alpha, high, -1.0
-    width = (high - low) / std
+    width = _sigmas(low, high, std)
     if alpha < 0.0:  # narrow around the mean: exp(-z^2 / 2) with z = alpha + width u
         numbers = (0.0, sign * (high - low), base, width, alpha, width, alpha)
     else:
-        lam = (alpha + math.sqrt(alpha * alpha + 4.0)) / 2.0
+        lam = alpha if alpha > _FAR else (alpha + math.sqrt(alpha * alpha + 4.0)) / 2.0
         if lam * width <= 1.0:  # narrow in a tail: exp(-d (d + 2 alpha) / 2) with d = width u
             scale = max(1.0, 2.0 * alpha)
             numbers = (0.0, sign * (high - low), base, width * scale, 0.0, width / scale, 2.0 * alpha / scale)
@@ -158,13 +178,21 @@ def _tail_proposals(mean: float, std: float, low: float, high: float, dtype: np.
 
 
 def _tightened(a: float, b: float, smallest: float, largest: float, dtype: np.dtype) -> tuple[float, float]:
-    """[a, b] without what rounding to ``dtype`` would carry out of it: the law given that the stored value fits."""
+    """[a, b] without what rounding to ``dtype`` would carry out of it: the law given that the stored value fits.
+
+    Both ends become finite: nearly all proposals towards an infinite bound could overflow.
+    """
     if dtype.itemsize == 8:
-        return a, b
-    below, above = _below(smallest, dtype), _above(largest, dtype)
-    low = a if math.isinf(below) else max(a, math.nextafter((smallest + below) / 2.0, math.inf))
-    high = b if math.isinf(above) else min(b, math.nextafter((largest + above) / 2.0, -math.inf))
-    return low, high
+        return smallest, largest
+    low = math.nextafter(smallest + (_below(smallest, dtype) - smallest) / 2.0, math.inf)
+    high = math.nextafter(largest + (_above(largest, dtype) - largest) / 2.0, -math.inf)
+    return max(a, low), min(b, high)
+
+
+def _sigmas(origin: float, value: float, std: float) -> float:
+    """``(value - origin) / std``, also where the difference overflows."""
+    distance = value - origin
+    return value / std - origin / std if math.isinf(distance) else distance / std
 
 
 def _check_not_empty(smallest: float, largest: float, interval: str, dtype: np.dtype) -> None:
@@ -196,9 +224,9 @@ def _round_down(value: float, dtype: np.dtype) -> float:
 
 
 def _above(value: float, dtype: np.dtype) -> float:
-    """The next number of ``dtype`` upwards, infinity after the largest."""
+    """The next number of ``dtype`` upwards; after the largest, what it would be with a wider exponent."""
     if value >= _largest(dtype):
-        return math.inf
+        return 2.0 * value - _below(value, dtype)
     return float(np.nextafter(dtype.type(value), dtype.type(math.inf)))
 
 

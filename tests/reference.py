@@ -316,15 +316,16 @@ class Proposals:
 
 
 def _tightened(a, b, lowest, highest, width):
-    """The open ends of what rounds into [lowest, highest], if that is narrower than [a, b]."""
+    """The open ends of what rounds into [lowest, highest], if that is narrower than [a, b]; never infinite."""
     if width == 64:
-        return a, b
-    below, above = _neighbour(lowest, -1, 32), _neighbour(highest, +1, 32)
-    if math.isfinite(below):
-        a = max(a, _neighbour((below + lowest) / 2, +1, 64))
-    if math.isfinite(above):
-        b = min(b, _neighbour((highest + above) / 2, -1, 64))
-    return a, b
+        return lowest, highest
+    step_down = lowest - _neighbour(lowest, -1, 32)
+    step_up = _neighbour(highest, +1, 32) - highest
+    if math.isinf(step_down):
+        step_down = _neighbour(lowest, +1, 32) - lowest
+    if math.isinf(step_up):
+        step_up = highest - _neighbour(highest, -1, 32)
+    return max(a, _neighbour(lowest - step_down / 2, +1, 64)), min(b, _neighbour(highest + step_up / 2, -1, 64))
 
 
 @lru_cache

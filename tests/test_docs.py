@@ -7,8 +7,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import numbainit
 import pytest
+
+import numbainit
 
 README = Path(__file__).parent.parent / "README.md"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

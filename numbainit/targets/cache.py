@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from numba import njit
+from numba.core.caching import NullCache
 
 
 @functools.cache
@@ -37,3 +38,8 @@ def kernel(name: str, *, parallel: bool = False) -> Callable:
             return njit(**options)(function)
 
     return decorate
+
+
+def forget(dispatcher) -> None:
+    """Leave the cache on the disk alone from now on: a full disk or a spoilt file must not stop a fill."""
+    dispatcher._cache = NullCache()  # what Numba itself puts there without cache=True; it has no public switch

@@ -138,7 +138,7 @@ def _strided(law, suffix, parallel):
     return fill
 
 
-def _sparse(suffix, parallel):
+def _sparse(name, suffix, parallel):
     """The loop (matrix, zeros, strip, k0, k1, draw): ``zeros`` zeros into every column, at random rows.
 
     Selection sampling (Knuth, TAOCP 3.4.2, algorithm S) walks down the rows and decides each element with one word:
@@ -146,7 +146,7 @@ def _sparse(suffix, parallel):
     its columns are independent, so they are the SIMD lanes here and strips of them the threads.
     """
 
-    @kernel(f"sparse_{suffix}", parallel=parallel)
+    @kernel(f"{name}_{suffix}", parallel=parallel)
     def mask(matrix, zeros, strip, k0, k1, draw):
         rows, columns = np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
         width, draw = np.uint64(strip), np.uint64(draw)
@@ -168,8 +168,8 @@ def _sparse(suffix, parallel):
     return mask
 
 
-def _loops(make, *law):
-    return Loops(make(*law, "serial", False), make(*law, "parallel", True))
+def _loops(make, law):
+    return Loops(make(law, "serial", False), make(law, "parallel", True))
 
 
 _LAWS = {
@@ -185,4 +185,7 @@ KERNELS = {
     for name, pair in _LAWS.items()
     for itemsize, law in zip((4, 8), pair, strict=True)
 }
-SPARSE = _loops(_sparse)
+#: (bytes of an element, memory layout as Numba names it) → the loops that put zeros into columns
+SPARSE = {
+    (itemsize, layout): _loops(_sparse, f"sparse{8 * itemsize}{layout}") for itemsize in (4, 8) for layout in "CFA"
+}

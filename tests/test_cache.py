@@ -1,0 +1,143 @@
+"""Machine code on disk: found again by the next process, never stale after an edit, and dispensable.
+
+Numba looks at the file of a kernel only, and the maths stands in others (numba#1833); and it refuses to start where it
+can write no cache (numba#4908). Each test works on a copy of the package, in processes of its own.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbainit
+
+CODE = """
+import json
+import numpy as np, numbainit as init
+array = init.uniform_(np.empty(8, "f4"), generator=0)
+from numbainit.targets import cpu
+stats = cpu.KERNELS["uniform", 4].contiguous.serial.stats
+print(json.dumps([init.__file__, array.tolist(), sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the package, without machine code."""
+    copy = tmp_path / "code" / "numbainit"
+    shutil.copytree(Path(numbainit.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def fill(package, **environment):
+    """A fill in a new process: ``(values, cache hits, cache misses)``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    kept |= {"PYTHONPATH": str(package.parent), "PYTHONWARNINGS": "error", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], cwd=package.parent, env=kept, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    file, *rest = json.loads(done.stdout)
+    assert Path(file).parent == package, "not the copy was imported"
+    return rest
+
+
+def machine_code(folder):
+    """name: (size, time of change) of the files of Numba's cache."""
+    files = [path for path in folder.rglob("*") if path.suffix in (".nbi", ".nbc")]
+    return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+
+def edit(path, pattern, new):
+    text = path.read_text(encoding="utf-8")
+    assert len(re.findall(pattern, text)) == 1
+    path.write_text(re.sub(pattern, new, text), encoding="utf-8")
+
+
+def test_hits_and_edits(package, tmp_path):
+    cache = tmp_path / "cache"
+    values, hits, misses = fill(package, NUMBA_CACHE_DIR=str(cache))
+    assert (hits, misses) == (0, 1)
+    first = machine_code(cache)
+    assert len([name for name in first if name.endswith(".nbc")]) == 1
+    assert not machine_code(package), "with a folder of the user's, nothing is written beside the code"
+
+    assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 1, 0]
+    assert machine_code(cache) == first, "a hit writes nothing"
+
+    edit(package / "scalar" / "laws.py", r"(?<=_2_TO_MINUS_24, _2_TO_MINUS_53 = np\.float32\(2\.0\*\*-)24(?=\))", "25")
+    halved, hits, misses = fill(package, NUMBA_CACHE_DIR=str(cache))
+    assert (hits, misses) == (0, 1)
+    assert halved == [value / 2 for value in values]
+    assert machine_code(cache).items() > first.items(), "the old code stays, for whoever still runs the old sources"
+
+    edit(package / "scalar" / "laws.py", r"(?<=_2_TO_MINUS_24, _2_TO_MINUS_53 = np\.float32\(2\.0\*\*-)25(?=\))", "24")
+    assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 1, 0]
+
+
+@pytest.mark.parametrize("path", ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/stack.py"])
+def test_every_source_counts(package, path):
+    """Without compiling: the digest that is part of each kernel's name changes with any file that it is built from."""
+
+    def digest():
+        spec = importlib.util.spec_from_file_location("copied_cache", package / "targets" / "cache.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.sources_digest()
+
+    before = digest()
+    assert digest() == before
+    with open(package / path, "a", encoding="utf-8") as file:
+        file.write("# an edit\n")
+    assert digest() != before
+
+
+def test_beside_the_code(package):
+    """Without a folder of the user's, machine code goes beside the compiled Python."""
+    values, _, misses = fill(package)
+    assert misses == 1
+    assert {Path(name).parent for name in machine_code(package)} == {package / "targets" / "__pycache__"}
+    assert fill(package) == [values, 1, 0]
+
+
+def test_no_folder_can_be_written(package, tmp_path):
+    """Every place for a cache is a regular file: compiled anew in each process, and the values are the same."""
+    for folder in ("targets", "scalar"):
+        (package / folder / "__pycache__").write_text("")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    places = {name: str(blocked) for name in ("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME")}
+    values, hits, _ = fill(package, **places, PYTHONDONTWRITEBYTECODE="1")
+    assert hits == 0
+    assert values == numbainit.uniform(8, generator=0).tolist()
+    assert not machine_code(tmp_path)
+
+
+def test_the_folder_vanishes_after_the_import(package, tmp_path):
+    """A full or lost disk while the code is saved must not lose the fill."""
+    cache = tmp_path / "cache"
+    code = """
+import shutil, sys
+import numpy as np, numbainit as init
+from numbainit.targets import cpu
+shutil.rmtree(sys.argv[1])
+open(sys.argv[1], "w").close()
+print(init.uniform_(np.empty(8, "f4"), generator=0).tolist())
+"""
+    environment = {**os.environ, "PYTHONPATH": str(package.parent), "NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(cache)],
+        cwd=package.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == numbainit.uniform(8, generator=0).tolist()

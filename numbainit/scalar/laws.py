@@ -61,18 +61,25 @@ def normal_pair64(high0, low0, high1, low1):
 
 
 @njit(**INLINE)
+def _clipped(x, smallest, largest):
+    """``x`` in [smallest, largest]; two selects, where Numba's min and max would be four functions to compile."""
+    x = x if x > smallest else smallest
+    return x if x < largest else largest
+
+
+@njit(**INLINE)
 def uniform_between32(word, low, width, smallest, largest):
     """``low + u width`` with one rounding, kept inside [smallest, largest], in float32.
 
     The clip matters: rounding takes ``a + u (b - a)`` to b itself on [1, 2) or [0.1, 0.3), although u < 1.
     """
-    return min(max(fma(uniform32(word), width, low), smallest), largest)
+    return _clipped(fma(uniform32(word), width, low), smallest, largest)
 
 
 @njit(**INLINE)
 def uniform_between64(high, low_word, low, width, smallest, largest):
     """``low + u width`` with one rounding, kept inside [smallest, largest], in float64."""
-    return min(max(fma(uniform64(high, low_word), width, low), smallest), largest)
+    return _clipped(fma(uniform64(high, low_word), width, low), smallest, largest)
 
 
 @njit(**INLINE)

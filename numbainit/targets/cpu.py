@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from numbainit.scalar.philox import key_schedule
 from numbainit.targets import cpu_laws as laws
 from numbainit.targets.cache import kernel
 from numbainit.targets.cpu_laws import CHUNK, inline
@@ -35,7 +34,7 @@ def _part(law, out, first, k0, k1, draw, numbers):
     block, blocks = first // _4, (skip + size + _3) // _4
     whole = skip == _0 and size & _3 == _0
     ours = out if whole else stack_array(CHUNK, out)[: _4 * blocks]
-    law(ours, (block & _LOW32, block >> _32, draw, key_schedule(k0, k1)), numbers)
+    law(ours, (block & _LOW32, block >> _32, draw, np.uint64(k0), np.uint64(k1)), numbers)
     if not whole:
         for i in range(size):
             out[i] = ours[skip + i]
@@ -59,7 +58,9 @@ def _chunks(first, size):
 def _chunk_bounds(chunk, first, size):
     """Where chunk number ``chunk`` of the elements [first, first + size) begins and ends, counted from ``first``."""
     grid = (first // _CHUNK + chunk) * _CHUNK
-    return max(first, grid) - first, min(first + size, grid + _CHUNK) - first
+    begin = first if first > grid else grid
+    end = grid + _CHUNK if grid + _CHUNK < first + size else first + size
+    return begin - first, end - first
 
 
 @inline

@@ -1,6 +1,6 @@
 """A stream of blocks → the values of a law, in memory for whole blocks of four elements: the inner loops of the CPU.
 
-A law is called with ``(out, stream, numbers)``: memory for whole blocks of one chunk; ``(low, high, draw, keys)``, of
+A law is called with ``(out, stream, numbers)``: memory for whole blocks of one chunk; ``(low, high, draw, k0, k1)``, of
 which ``high << 32 | low`` is the number of the first block; and its parameters as float64, already rounded to its
 width. Loops count with unsigned integers and write four neighbours a turn: LLVM makes them SIMD code, a block a lane.
 """
@@ -9,6 +9,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from numbainit.scalar import laws
+from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32
 from numbainit.scalar.rounding import fma
 from numbainit.targets.lanes import LANES, append_outside
@@ -22,7 +23,7 @@ _VALUES, _LOW, _MASK, _ACCEPTANCE = np.uint64(0), np.uint64(1), np.uint64(2), np
 _ATTEMPT = np.uint64(1 << 8)
 _0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
-inline = register_jitable(forceinline=True, error_model="numpy")
+inline = register_jitable(**INLINE)
 
 
 # ---- words ----
@@ -31,8 +32,8 @@ inline = register_jitable(forceinline=True, error_model="numpy")
 @inline
 def _words(stream, block, tag):
     """The four words of block number ``block`` of the stream, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
-    low, high, draw, keys = stream
-    w0, w1, w2, w3 = philox4x32(low + block, high, draw, tag, keys)
+    low, high, draw, k0, k1 = stream
+    w0, w1, w2, w3 = philox4x32(low + block, high, draw, tag, k0, k1)
     return np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
 
 

@@ -22,7 +22,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from numbainit import __version__, bench, checkpoint, headers
+from numbainit import __version__, checkpoint, headers
+from numbainit.bench import run as bench
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, OutputError
 from numbainit.generator import Generator
 from numbainit.headers import Parameter

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.peers import OURS, Call, Library, plain_fills
+from numbainit.bench.peers import OURS, Call, Library, plain_fills
 
-_SHORTEST = 0.005  # seconds: what is quicker is repeated
+_SHORTEST = 0.002  # seconds: what is quicker is repeated
+_ROUND = 0.05  # seconds: what is quicker is timed several times a round, for one quiet moment may come
 _LONGEST = 1.0  # seconds: peers that are slower get fewer elements, where a law allows it
 _PROBE = 1 << 18  # elements from which a peer's speed is guessed
 _MOST_REPEATS = 10_000
@@ -49,6 +50,7 @@ class Turn:
     call: Call
     elements: int
     repeats: int = 1
+    samples: int = 1
     best: float = math.inf
 
     def warm(self) -> "Turn":
@@ -58,15 +60,17 @@ class Turn:
         self.call()
         seconds = max(time.perf_counter() - start, 1e-8)
         self.repeats = max(1, min(_MOST_REPEATS, math.ceil(_SHORTEST / seconds)))
+        self.samples = max(1, int(_ROUND / (seconds * self.repeats)))
         return self
 
     def measure(self) -> None:
         """Once more; the best of all rounds is kept."""
         call = self.call
-        start = time.perf_counter()
-        for _ in range(self.repeats):
-            call()
-        self.best = min(self.best, (time.perf_counter() - start) / self.repeats)
+        for _ in range(self.samples):
+            start = time.perf_counter()
+            for _ in range(self.repeats):
+                call()
+            self.best = min(self.best, (time.perf_counter() - start) / self.repeats)
 
 
 @dataclass
@@ -151,15 +155,20 @@ def _turn(library: Library, case: Case, arrays: list[np.ndarray]) -> Turn | None
 
 
 def _rows(library: Library, law: str, array: np.ndarray) -> int:
-    """How many rows of the array a library fills in about a second: all, or a power of two."""
+    """How many rows of the array a library fills in about a second."""
     few = max(1, _PROBE * len(array) // array.size)
     call = library.call(law, array[:few]) if few < len(array) else None
     if call is None:
         return len(array)
     probe = Turn(call, few)
     probe.warm().measure()
-    possible = int(few * _LONGEST / probe.best)
-    return len(array) if possible >= len(array) else max(few, 1 << (possible.bit_length() - 1))
+    return _affordable(len(array), few, probe.best)
+
+
+def _affordable(rows: int, few: int, seconds: float) -> int:
+    """All rows, or the largest power of two of them that takes a second, if ``few`` take ``seconds``."""
+    possible = int(few * _LONGEST / seconds)
+    return rows if possible >= rows else max(few, 1 << max(possible.bit_length() - 1, 0))
 
 
 def _in_sequence(calls: list[Call]) -> Call:

@@ -23,7 +23,7 @@ import numpy as np
 import numbainit
 from numbainit.errors import InvalidValueError
 
-Call = Callable[[], Any]
+Call = Callable[..., Any]
 
 OURS = "numbainit"
 _ARGUMENTS: dict[str, dict[str, float]] = {
@@ -204,7 +204,7 @@ def library(name: str) -> Library:
     Examples
     --------
     >>> import numpy as np
-    >>> from numbainit.peers import library
+    >>> from numbainit.bench.peers import library
     >>> fill = library("numpy").call("uniform", np.empty(3, "float32"))
     >>> bool((fill() < 1).all())
     True
@@ -253,9 +253,9 @@ def _parallel_fill() -> Callable:
 
 def most_threads() -> int:
     """How many threads Numba may use in this process."""
-    import numba
+    from numba import config
 
-    return numba.config.NUMBA_NUM_THREADS
+    return int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

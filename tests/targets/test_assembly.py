@@ -1,0 +1,148 @@
+"""The kernels as machine code for AVX2 → their hot loops hold packed instructions and no scalar ones.
+
+This is what guards the speed: no test takes a time. An innocent edit (a signed index, a mixed type, a branch) that
+keeps LLVM from vectorising a law costs a factor of four to eight and changes no value: nothing else would notice.
+
+Numba compiles for the processor that ``NUMBA_CPU_NAME`` names, so that the outcome is the same on every x86 machine,
+and nothing is run. LLVM keeps a scalar copy of each vectorised loop for the last few blocks: what must not be there is
+a loop of which there is only a scalar one, so vector loops are counted and looked into.
+"""
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbainit
+
+HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt"}
+PROGRAM = """
+import json, numba, numpy as np
+from numbainit.targets import cpu
+
+def assembly(loop, *arguments):
+    loop.compile(tuple(map(numba.typeof, arguments)))
+    return "\\n".join(loop.inspect_asm().values())
+
+found = {}
+for (name, itemsize), kernels in cpu.KERNELS.items():
+    array = np.empty(8, f"{'u' if name == 'bits' else 'f'}{itemsize}")
+    numbers = (0.0,) * {'bits': 1, 'uniform': 4, 'normal': 2, 'trunc_normal': 4, 'tail': 9}[name]
+    for way, loop in kernels.contiguous._asdict().items():
+        found[f"{name} {8 * itemsize} {way}"] = assembly(loop, array, 0, 1, 2, 0, numbers)
+for itemsize in (4, 8):
+    for way, loop in cpu.SPARSE[itemsize, "C"]._asdict().items():
+        found[f"sparse {8 * itemsize} {way}"] = assembly(loop, np.empty((8, 8), f"f{itemsize}"), 4, 16, 1, 2, 0)
+print(json.dumps(found))
+"""
+KERNELS = [
+    f"{law} {width} {way}"
+    for law in ("bits", "uniform", "normal", "trunc_normal", "tail", "sparse")
+    for width in (32, 64)
+    for way in ("serial", "parallel")
+]
+ROUNDS = 10  # of Philox, with two products each, of which the first are constant along a fill
+
+pytestmark = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"),
+    reason="reads x86 instructions, and Numba compiles for the family of processors that it runs on",
+)
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory):
+    """By kernel, from one fresh process: what comes from Numba's cache has no assembly."""
+    package = str(Path(numbainit.__file__).parents[1])
+    cache = str(tmp_path_factory.mktemp("cache"))
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    environment |= HASWELL | {"NUMBA_CACHE_DIR": cache, "PYTHONPATH": package}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def innermost_loops(text):
+    """The instructions between each label and the last jump back to it, where there is no other such loop within."""
+    lines = text.splitlines()
+    labels = {match[1]: number for number, line in enumerate(lines) if (match := re.match(r"(\S+):", line))}
+    jumps = [(number, re.match(r"\s+j\w+\s+(\S+)", line)) for number, line in enumerate(lines)]
+    ends = {labels[jump[1]]: number for number, jump in jumps if jump and labels.get(jump[1], number) < number}
+    for begin, end in ends.items():
+        if not any(begin < other and ends[other] <= end for other in ends):
+            yield [line.strip() for line in lines[begin : end + 1] if re.match(r"\s+[a-z]", line)]
+
+
+def count(loop, pattern, register=""):
+    """How many instructions of a loop match, and name a register of this kind."""
+    return sum(bool(re.match(rf"(?:{pattern})\s", line)) and register in line for line in loop)
+
+
+def vector_loops(text):
+    """The innermost loops that make words in packed form: most of their products are vpmuludq on full registers."""
+    return [loop for loop in innermost_loops(text) if count(loop, "vpmuludq", "%ymm") >= ROUNDS]
+
+
+def test_the_list_of_kernels_is_complete(assembly):
+    assert sorted(assembly) == sorted(KERNELS)
+
+
+def scatters(loop):
+    """Whether a loop writes its values one by one: AVX2 has no scattered store, so the lanes are taken out of it."""
+    return sum(bool(re.match(r"v(?:extractps|mov[hl]?[sp][sd])\s.*%xmm\d+, -?\w*\(.*\)$", line)) for line in loop) >= 4
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_values_are_made_in_vectors(assembly, kernel):
+    assert any(not scatters(loop) for loop in vector_loops(assembly[kernel]))
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel.startswith(("trunc_normal", "tail"))])
+def test_rejected_values_are_redone_in_vectors(assembly, kernel):
+    assert any(scatters(loop) for loop in vector_loops(assembly[kernel]))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_vector_loops_hold_nothing_scalar(assembly, kernel):
+    for loop in vector_loops(assembly[kernel]):
+        assert not count(loop, r"i?mulx?[lq]?"), "a scalar product"
+        assert not count(loop, r"vfn?m(?:add|sub)\w*s[sd]|vf?(?:mul|add|sub|sqrt|div)s[sd]"), "scalar arithmetic"
+        assert not count(loop, "call[lq]?"), "a call: fma without hardware, or a function that was not inlined"
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if not kernel.startswith(("bits", "sparse"))])
+def test_vector_loops_multiply_and_add_at_once_in_full_width(assembly, kernel):
+    suffix = "ps" if " 32 " in kernel else "pd"
+    for loop in vector_loops(assembly[kernel]):
+        assert count(loop, rf"vfn?madd\w*{suffix}", "%ymm") >= 4
+
+
+@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if "normal" in kernel])
+def test_normals_take_packed_square_roots(assembly, kernel):
+    suffix = "ps" if " 32 " in kernel else "pd"
+    for loop in vector_loops(assembly[kernel]):
+        assert count(loop, f"vsqrt{suffix}", "%ymm") >= 1
+
+
+# ---- the reader itself ----
+
+SCALAR = """
+.outer:
+\tmovq %rax, %rbx
+.inner:
+\timulq %rbx, %rcx
+\tvfmadd213ss %xmm0, %xmm1, %xmm2
+\tjne .inner
+\tjmp .outer
+"""
+
+
+def test_reader_finds_the_innermost_loop_and_scalars_in_it():
+    (loop,) = innermost_loops(SCALAR)
+    assert count(loop, r"i?mulx?[lq]?") == 1
+    assert count(loop, r"vfn?m(?:add|sub)\w*s[sd]") == 1
+    assert vector_loops(SCALAR) == []

@@ -9,7 +9,7 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, OutputError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
 from numbainit.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.functional import (
     bits,
@@ -53,6 +53,7 @@ __all__ = [
     "Generator",
     "InvalidTypeError",
     "InvalidValueError",
+    "MissingExtraError",
     "NumbaInitError",
     "OutputError",
     "_calculate_correct_fan",

@@ -24,7 +24,7 @@ import numpy as np
 
 from numbainit import __version__, checkpoint, headers
 from numbainit.bench import run as bench
-from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, OutputError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
 from numbainit.generator import Generator
 from numbainit.headers import Parameter
 from numbainit.recipes import models, rules
@@ -34,10 +34,6 @@ from numbainit.report import STREAM, Result, print_table
 _DTYPES = {"f32": "F32", "f64": "F64"}
 _OPTIONS = ("mode", "nonlinearity", "gain", "std", "low", "high")  # those of initializers
 _TRIAL = 1 << 16  # elements: enough for the parallel kernels
-
-
-class _MissingExtraError(NumbaInitError):
-    """The command line's own dependencies are not installed."""
 
 
 # ---- what is done ----
@@ -145,7 +141,7 @@ def _need_extra() -> None:
         for name in ("rich", "safetensors"):
             importlib.import_module(name)
     except ImportError as error:
-        raise _MissingExtraError('the command line needs rich and safetensors: pip install "numbainit[cli]"') from error
+        raise MissingExtraError('the command line needs rich and safetensors: pip install "numbainit[cli]"') from error
 
 
 # ---- what is typed ----

@@ -5,7 +5,8 @@
     NumbaInitError
     ├── InvalidValueError   (ValueError)  an argument of the right type with a value that makes no sense
     ├── InvalidTypeError    (TypeError)   an argument, array or dtype of a kind that cannot be used
-    └── OutputError         (OSError)     a file that cannot be written
+    ├── OutputError         (OSError)     a file that cannot be written
+    └── MissingExtraError   (ImportError) a package that an optional part needs is not installed
 
 Messages say what was got, what is wanted and what to do. They are raised before anything is written.
 """
@@ -25,3 +26,7 @@ class InvalidTypeError(NumbaInitError, TypeError):
 
 class OutputError(NumbaInitError, OSError):
     """A file that cannot be written, such as a path that is a folder."""
+
+
+class MissingExtraError(NumbaInitError, ImportError):
+    """A package that an optional part needs is not installed; the message holds the command that installs it."""

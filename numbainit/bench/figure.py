@@ -14,7 +14,7 @@ import numpy as np
 from numbainit.bench import peers
 from numbainit.bench.peers import OURS, Library
 from numbainit.bench.timing import best_of
-from numbainit.errors import InvalidValueError, NumbaInitError
+from numbainit.errors import InvalidValueError, MissingExtraError
 
 _SMALLEST = 1 << 8  # elements
 _LAWS = ("uniform", "normal", "trunc_normal")
@@ -23,10 +23,6 @@ _PEERS_UP_TO = 1 << 24  # elements: they take long for more
 _CEILING = "plain fill"
 _FORMATS = (".png", ".svg")
 _DTYPE = np.dtype("float32")
-
-
-class _MissingExtraError(NumbaInitError):
-    """matplotlib is not installed."""
 
 
 def check(path: str) -> Path:
@@ -43,7 +39,7 @@ def check(path: str) -> Path:
     if not file.parent.is_dir():
         raise InvalidValueError(f"got --figure {path}, but there is no folder {file.parent}: make it first")
     if importlib.util.find_spec("matplotlib") is None:
-        raise _MissingExtraError('--figure needs matplotlib: pip install "numbainit[bench]"')
+        raise MissingExtraError('--figure needs matplotlib: pip install "numbainit[bench]"')
     return file
 
 

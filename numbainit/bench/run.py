@@ -84,7 +84,7 @@ def cases(names: Sequence[str], dtypes: Sequence[np.dtype], size: int) -> list[C
     Examples
     --------
     >>> import numpy as np
-    >>> from numbainit.bench import cases
+    >>> from numbainit.bench.run import cases
     >>> [case.shapes for case in cases(["uniform", "kaiming_normal"], [np.dtype("float32")], 1 << 11)]
     [((2048,),), ((32, 64),)]
     """

@@ -16,18 +16,6 @@ _2_TO_MINUS_32 = np.float64(2.0**-32)
 
 
 @njit(**INLINE)
-def bits32(word):
-    """The word itself."""
-    return word
-
-
-@njit(**INLINE)
-def bits64(high, low):
-    """``high << 32 | low``."""
-    return np.uint64(high) << np.uint64(32) | np.uint64(low)
-
-
-@njit(**INLINE)
 def uniform32(word):
     """``(word >> 8) 2^-24``, float32 in [0, 1): multiples of 2^-24, zero included, at most 1 - 2^-24."""
     return mul(np.float32(np.int32(word >> np.uint32(8))), _2_TO_MINUS_24)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from numbainit.scalar.options import INLINE
+from numbainit.scalar.rounding import swap_halves
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)
@@ -29,11 +30,11 @@ def _round(c0, c1, c2, c3, k0, k1):
 
 
 @njit(**INLINE)
-def philox4x32(c0, c1, c2, c3, k0, k1):
-    """The four words of a counter under the key (k0, k1); all of them uint64 lanes.
+def _nine_rounds(c0, c1, c2, c3, k0, k1):
+    """All rounds but the last, and the keys of the last.
 
-    The ten rounds are written out: LLVM then computes the keys of the rounds once, before the loop around this, and
-    what does not change along the loop of the first rounds too. A loop over the rounds halves the speed.
+    They are written out: LLVM then computes the keys of the rounds once, before the loop around this, and what does not
+    change along the loop of the first rounds too. A loop over the rounds halves the speed.
     """
     w0, w1 = _WEYL_0, _WEYL_1
     c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
@@ -54,4 +55,23 @@ def philox4x32(c0, c1, c2, c3, k0, k1):
     k0, k1 = k0 + w0, k1 + w1
     c0, c1, c2, c3 = _round(c0, c1, c2, c3, k0, k1)
     k0, k1 = k0 + w0, k1 + w1
-    return _round(c0, c1, c2, c3, k0, k1)
+    return c0, c1, c2, c3, k0, k1
+
+
+@njit(**INLINE)
+def philox4x32(c0, c1, c2, c3, k0, k1):
+    """The four words of a counter under the key (k0, k1); all of them uint64 lanes."""
+    return _round(*_nine_rounds(c0, c1, c2, c3, k0, k1))
+
+
+@njit(**INLINE)
+def philox4x32_pairs(c0, c1, c2, c3, k0, k1):
+    """The same four words as two uint64: ``word1 << 32 | word0`` and ``word3 << 32 | word2``, without garbage.
+
+    A pair lies in a little-endian memory as its words should, and its halves come out of one product: swapping them
+    takes less than making two words and joining them.
+    """
+    c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
+    p0 = _MULTIPLIER_0 * (c0 & _LOW32)
+    p1 = _MULTIPLIER_1 * (c2 & _LOW32)
+    return swap_halves(p1) ^ ((c1 ^ k0) & _LOW32), swap_halves(p0) ^ ((c3 ^ k1) & _LOW32)

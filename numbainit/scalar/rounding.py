@@ -116,3 +116,15 @@ def bits_to_float(typingctx, a):
         return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
     return _FLOAT_OF[a](a), codegen
+
+
+@intrinsic
+def swap_halves(typingctx, word):
+    """A uint64 with its upper and lower 32 bits exchanged; LLVM would make shifts of a product a slow product."""
+
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        rotate = builder.module.declare_intrinsic("llvm.fshl", [kind], ir.FunctionType(kind, [kind] * 3))
+        return builder.call(rotate, [args[0], args[0], ir.Constant(kind, 32)])
+
+    return types.uint64(types.uint64), codegen

@@ -32,7 +32,7 @@ def _part(law, out, first, k0, k1, draw, numbers):
     """Fill ``out`` with the elements from ``first`` on, all of them in one chunk."""
     size, skip = np.uint64(out.size), first & _3
     block, blocks = first // _4, (skip + size + _3) // _4
-    whole = skip == _0 and size & _3 == _0
+    whole = skip == _0 and size & _3 == _0 and out.ctypes.data % 8 == 0  # words are written in pairs
     ours = out if whole else stack_array(CHUNK, out)[: _4 * blocks]
     law(ours, (block & _LOW32, block >> _32, draw, np.uint64(k0), np.uint64(k1)), numbers)
     if not whole:

@@ -2,7 +2,8 @@
 
 A law is called with ``(out, stream, numbers)``: memory for whole blocks of one chunk; ``(low, high, draw, k0, k1)``, of
 which ``high << 32 | low`` is the number of the first block; and its parameters as float64, already rounded to its
-width. Loops count with unsigned integers and write four neighbours a turn: LLVM makes them SIMD code, a block a lane.
+width. Loops count with unsigned integers and have no branches: LLVM makes them SIMD code, a block or an element a lane.
+Arrays of words are seen as arrays of values and back, in place; a chunk stays in L1 meanwhile.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from numba.extending import register_jitable
 
 from numbainit.scalar import laws
 from numbainit.scalar.options import INLINE
-from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.philox import philox4x32, philox4x32_pairs
 from numbainit.scalar.rounding import fma
 from numbainit.targets.lanes import LANES, append_outside
 from numbainit.targets.stack import stack_array
@@ -21,6 +22,7 @@ _GROUP = np.uint64(LANES)  # rejected values that are redone together
 
 _VALUES, _LOW, _MASK, _ACCEPTANCE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 _ATTEMPT = np.uint64(1 << 8)
+_LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 inline = register_jitable(**INLINE)
@@ -38,10 +40,18 @@ def _words(stream, block, tag):
 
 
 @inline
+def _pairs(stream, block, tag):
+    """The words of block number ``block``, as two uint64 of two words each. ``tag`` is ``attempt << 8 | purpose``."""
+    low, high, draw, k0, k1 = stream
+    return philox4x32_pairs(low + block, high, draw, tag, k0, k1)
+
+
+@inline
 def _words_at(stream, place, tag):
     """The Box-Muller pair of words of element ``place``. By selects: an index would stop the vectoriser."""
-    w0, w1, w2, w3 = _words(stream, place // _4, tag)
-    return (w2 if place & _2 else w0), (w3 if place & _2 else w1)
+    left, right = _pairs(stream, place // _4, tag)
+    pair = right if place & _2 else left
+    return np.uint32(pair), np.uint32(pair >> _32)
 
 
 @inline
@@ -51,56 +61,70 @@ def _word_at(stream, place, tag):
     return odd if place & _1 else even
 
 
-# ---- laws that take each word, or each pair of words, once ----
+# ---- words in memory, and the laws that are nothing else ----
 
 
 @inline
-def _each32(value, arguments, out, stream, tag):
-    """``value(word, *arguments)`` for each element."""
-    for j in range(np.uint64(out.size) // _4):
-        w0, w1, w2, w3 = _words(stream, j, tag)
-        out[_4 * j] = value(w0, *arguments)
-        out[_4 * j + _1] = value(w1, *arguments)
-        out[_4 * j + _2] = value(w2, *arguments)
-        out[_4 * j + _3] = value(w3, *arguments)
+def _fill_words32(out, stream, tag):
+    """The words of whole blocks into an array of uint32, two at a time, as a little-endian memory holds them."""
+    pairs = out.view(np.uint64)
+    for j in range(np.uint64(pairs.size) // _2):
+        left, right = _pairs(stream, j, tag)
+        pairs[_2 * j] = left
+        pairs[_2 * j + _1] = right
 
 
 @inline
-def _each64(value, arguments, out, stream):
-    """``value(high word, low word, *arguments)`` for each element."""
+def _fill_words64(out, stream):
+    """High and low words of whole blocks into an array of uint64."""
     for j in range(np.uint64(out.size) // _4):
-        h0, h1, h2, h3 = _words(stream, j, _VALUES)
-        l0, l1, l2, l3 = _words(stream, j, _LOW)
-        out[_4 * j] = value(h0, l0, *arguments)
-        out[_4 * j + _1] = value(h1, l1, *arguments)
-        out[_4 * j + _2] = value(h2, l2, *arguments)
-        out[_4 * j + _3] = value(h3, l3, *arguments)
+        h01, h23 = _pairs(stream, j, _VALUES)
+        l01, l23 = _pairs(stream, j, _LOW)
+        out[_4 * j] = h01 << _32 | l01 & _LOW32
+        out[_4 * j + _1] = h01 & ~_LOW32 | l01 >> _32
+        out[_4 * j + _2] = h23 << _32 | l23 & _LOW32
+        out[_4 * j + _3] = h23 & ~_LOW32 | l23 >> _32
 
 
 @inline
 def bits32(out, stream, numbers):
-    _each32(laws.bits32, (), out, stream, _VALUES)
+    _fill_words32(out, stream, _VALUES)
 
 
 @inline
 def bits64(out, stream, numbers):
-    _each64(laws.bits64, (), out, stream)
+    _fill_words64(out, stream)
 
 
 @inline
 def mask_words(out, stream, numbers):
-    _each32(laws.bits32, (), out, stream, _MASK)
+    _fill_words32(out, stream, _MASK)
+
+
+# ---- laws that take each word by itself: words first, then values in their place ----
 
 
 @inline
 def uniform32(out, stream, numbers):
-    arguments = np.float32(numbers[0]), np.float32(numbers[1]), np.float32(numbers[2]), np.float32(numbers[3])
-    _each32(laws.uniform_between32, arguments, out, stream, _VALUES)
+    words = out.view(np.uint32)
+    _fill_words32(words, stream, _VALUES)
+    a, width = np.float32(numbers[0]), np.float32(numbers[1])
+    smallest, largest = np.float32(numbers[2]), np.float32(numbers[3])
+    for i in range(np.uint64(out.size)):
+        out[i] = laws.uniform_between32(words[i], a, width, smallest, largest)
 
 
 @inline
 def uniform64(out, stream, numbers):
-    _each64(laws.uniform_between64, (numbers[0], numbers[1], numbers[2], numbers[3]), out, stream)
+    words = out.view(np.uint64)
+    _fill_words64(words, stream)
+    a, width, smallest, largest = numbers[0], numbers[1], numbers[2], numbers[3]
+    for i in range(np.uint64(out.size)):
+        word = words[i]
+        out[i] = laws.uniform_between64(np.uint32(word >> _32), np.uint32(word), a, width, smallest, largest)
+
+
+# ---- normals: made from the words at once, so that the multiplications of one block hide the roots of another ----
 
 
 @inline
@@ -228,13 +252,11 @@ def tail32(out, stream, numbers):
     s1, s0 = np.float32(numbers[3]), np.float32(numbers[4])
     t1, t0 = np.float32(numbers[5]), np.float32(numbers[6])
     arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
-    for j in range(np.uint64(out.size) // _4):
-        w0, w1, w2, w3 = _words(stream, j, _VALUES)
-        v0, v1, v2, v3 = _words(stream, j, _ACCEPTANCE)
-        out[_4 * j] = laws.tail32(w0, v0, *arguments)
-        out[_4 * j + _1] = laws.tail32(w1, v1, *arguments)
-        out[_4 * j + _2] = laws.tail32(w2, v2, *arguments)
-        out[_4 * j + _3] = laws.tail32(w3, v3, *arguments)
+    words, acceptances = out.view(np.uint32), stack_array(CHUNK, np.uint32(0))[: out.size]
+    _fill_words32(words, stream, _VALUES)
+    _fill_words32(acceptances, stream, _ACCEPTANCE)
+    for i in range(np.uint64(out.size)):
+        out[i] = laws.tail32(words[i], acceptances[i], *arguments)
     _redo_rejected(_tail_at32, arguments, out, stream, np.float32(numbers[7]), np.float32(numbers[8]))
 
 
@@ -242,12 +264,10 @@ def tail32(out, stream, numbers):
 def tail64(out, stream, numbers):
     s1, s0, t1, t0 = numbers[3], numbers[4], numbers[5], numbers[6]
     arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
-    for j in range(np.uint64(out.size) // _4):
-        h0, h1, h2, h3 = _words(stream, j, _VALUES)
-        l0, l1, l2, l3 = _words(stream, j, _LOW)
-        v0, v1, v2, v3 = _words(stream, j, _ACCEPTANCE)
-        out[_4 * j] = laws.tail64(h0, l0, v0, *arguments)
-        out[_4 * j + _1] = laws.tail64(h1, l1, v1, *arguments)
-        out[_4 * j + _2] = laws.tail64(h2, l2, v2, *arguments)
-        out[_4 * j + _3] = laws.tail64(h3, l3, v3, *arguments)
+    words, acceptances = out.view(np.uint64), stack_array(CHUNK, np.uint32(0))[: out.size]
+    _fill_words64(words, stream)
+    _fill_words32(acceptances, stream, _ACCEPTANCE)
+    for i in range(np.uint64(out.size)):
+        word = words[i]
+        out[i] = laws.tail64(np.uint32(word >> _32), np.uint32(word), acceptances[i], *arguments)
     _redo_rejected(_tail_at64, arguments, out, stream, numbers[7], numbers[8])

@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 
 import reference
-from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.philox import philox4x32, philox4x32_pairs
 
 
 @njit
@@ -49,3 +49,15 @@ def test_equals_the_reference_where_one_word_is_at_an_edge(place, edge):
 def test_garbage_above_a_word_does_not_matter():
     """Lanes are 64 bits wide: a counter that overflowed its word counts modulo 2^32."""
     assert block((2**32 + 5, 2**40 + 6, 7, 8), (9, 10)) == reference.philox4x32((5, 6, 7, 8), (9, 10))
+
+
+@njit
+def _pairs(c0, c1, c2, c3, k0, k1):
+    return philox4x32_pairs(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1))
+
+
+@pytest.mark.parametrize("counter", [(0, 0, 0, 0), (2**32 - 1,) * 4, (2**32 + 5, 2**40 + 6, 7, 3 << 8 | 2)])
+@pytest.mark.parametrize("key", [(0, 0), (2**32 - 1, 2**32 - 1), (0xA4093822, 0x299F31D0)])
+def test_pairs_are_the_words_as_memory_holds_them(counter, key):
+    w0, w1, w2, w3 = reference.philox4x32(tuple(word % 2**32 for word in counter), key)
+    assert tuple(map(int, _pairs(*counter, *key))) == (w1 << 32 | w0, w3 << 32 | w2)

@@ -220,7 +220,7 @@ def create(
                 os.fsync(descriptor)
         with _failures_named(target, size):
             os.replace(temporary, target)
-            _sync_folder(target.parent)
+        _sync_folder(target.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

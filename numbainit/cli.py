@@ -73,10 +73,11 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _try(chosen: Law, plan: Iterable[tuple[Parameter, Law]], dtype: np.dtype) -> float:
-    """Fill a small array, so that options are checked and kernels compiled before a file is made; the seconds."""
-    largest = max((parameter.size for parameter, law in plan if law is chosen), default=1)
+    """Fill small arrays, so that options are checked and kernels compiled before a file is made; the seconds."""
+    sizes = [min(parameter.size, _TRIAL) for parameter, law in plan if law is chosen and parameter.size] or [1]
     start = time.perf_counter()
-    chosen.fill(np.empty((max(1, min(largest, _TRIAL)), 1), dtype), Generator(0))
+    for size in sorted({min(sizes), max(sizes)}):  # small arrays have kernels of their own
+        chosen.fill(np.empty((size, 1), dtype), Generator(0))
     return time.perf_counter() - start
 
 

@@ -8,8 +8,14 @@
     ├── OutputError         (OSError)     a file that cannot be written
     └── MissingExtraError   (ImportError) a package that an optional part needs is not installed
 
-Messages say what was got, what is wanted and what to do. They are raised before anything is written.
+Messages say what was got, what is wanted and what to do. All but OutputError are raised before anything is written.
 """
+
+import os
+import sys
+import warnings
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class NumbaInitError(Exception):
@@ -30,3 +36,11 @@ class OutputError(NumbaInitError, OSError):
 
 class MissingExtraError(NumbaInitError, ImportError):
     """A package that an optional part needs is not installed; the message holds the command that installs it."""
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside this package that led here, through however many of its functions."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

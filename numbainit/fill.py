@@ -5,6 +5,7 @@ The target, and Numba with it, is imported at the first fill: ``import numbainit
 
 import os
 import pickle
+import sys
 import threading
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -55,7 +56,9 @@ class _Launcher:
             self.concurrent = threading_layer() != "workqueue"
 
     def after_fork(self) -> None:
-        self.serial_only = self.serial_only or self.started
+        numba_threads = sys.modules.get("numba.np.ufunc.parallel")  # which a user's own code may have started
+        others = bool(getattr(numba_threads, "_is_initialized", False))
+        self.serial_only = self.serial_only or self.started or others
         self.lock = threading.Lock()
 
 

@@ -7,7 +7,7 @@ dtype : "float32" or "float64"
 device : None or "cpu"
     Where it lives.
 like : array, optional
-    Make an array of the same library; NumPy's for now.
+    Make an array of the same library, which is NumPy for now. Only the library counts, not dtype or shape.
 generator : as for the in-place twin
 
 Given an array instead of a shape they fill it in place and warn, as torch's old spellings do, so that
@@ -16,18 +16,17 @@ Given an array instead of a shape they fill it in place and warn, as torch's old
 
 import operator
 import reprlib
-import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from numbainit import init
 from numbainit.arrays import FLOATS, WORDS
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
 from numbainit.generator import GeneratorLike
 
-Shape: TypeAlias = "int | Sequence[int]"
+Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | np.ndarray"
 
 __all__ = [
     "bits",
@@ -57,7 +56,7 @@ def uniform(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of the uniform law on [a, b): see :func:`numbainit.uniform_`.
 
     Examples
@@ -78,7 +77,7 @@ def normal(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of the normal law N(mean, std^2): see :func:`numbainit.normal_`.
 
     Examples
@@ -102,7 +101,7 @@ def trunc_normal(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of the normal law N(mean, std^2) given that it lies in [a, b]: see :func:`numbainit.trunc_normal_`.
 
     Examples
@@ -121,7 +120,7 @@ def constant(
     dtype: Any = "float32",
     device: str | None = None,
     like: Any = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of ``val``: see :func:`numbainit.constant_`.
 
     Examples
@@ -139,7 +138,7 @@ def ones(
     dtype: Any = "float32",
     device: str | None = None,
     like: Any = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of ones: see :func:`numbainit.ones_`.
 
     Examples
@@ -157,7 +156,7 @@ def zeros(
     dtype: Any = "float32",
     device: str | None = None,
     like: Any = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of zeros: see :func:`numbainit.zeros_`.
 
     Examples
@@ -175,7 +174,7 @@ def eye(
     dtype: Any = "float32",
     device: str | None = None,
     like: Any = None,
-) -> Any:
+) -> np.ndarray:
     """A new array with the identity matrix: see :func:`numbainit.eye_`.
 
     Examples
@@ -195,7 +194,7 @@ def dirac(
     dtype: Any = "float32",
     device: str | None = None,
     like: Any = None,
-) -> Any:
+) -> np.ndarray:
     """A new array with the Dirac delta, a convolution that passes its input on: see :func:`numbainit.dirac_`.
 
     Examples
@@ -215,7 +214,7 @@ def xavier_uniform(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: see :func:`numbainit.xavier_uniform_`.
 
     Examples
@@ -235,7 +234,7 @@ def xavier_normal(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``: see :func:`numbainit.xavier_normal_`.
 
     Examples
@@ -257,7 +256,7 @@ def kaiming_uniform(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of U[-c, c), ``c = gain sqrt(3 / fan)``: see :func:`numbainit.kaiming_uniform_`.
 
     Examples
@@ -279,7 +278,7 @@ def kaiming_normal(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of N(0, std^2), ``std = gain / sqrt(fan)``: see :func:`numbainit.kaiming_normal_`.
 
     Examples
@@ -299,7 +298,7 @@ def orthogonal(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array with ``gain`` times a Haar-distributed (semi-)orthogonal matrix: see :func:`numbainit.orthogonal_`.
 
     Examples
@@ -322,7 +321,7 @@ def sparse(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array with ``ceil(sparsity * rows)`` zeros a column, the rest N(0, std^2): see :func:`numbainit.sparse_`.
 
     Examples
@@ -342,7 +341,7 @@ def bits(
     device: str | None = None,
     like: Any = None,
     generator: GeneratorLike = None,
-) -> Any:
+) -> np.ndarray:
     """A new array of raw random words: see :func:`numbainit.bits_`.
 
     Examples
@@ -358,7 +357,7 @@ def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *argum
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
     if _is_array(shape, fill):
         old = fill.__name__.removesuffix("_")
-        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning, stacklevel=3)
+        warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)
     return fill(_empty(shape, dtype, device, like, WORDS if fill is init.bits_ else FLOATS), *arguments, **keywords)
 

@@ -10,7 +10,7 @@ import operator
 import reprlib
 import threading
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -20,8 +20,8 @@ _WORD = 1 << 32
 _CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64 bits
 _PERSON = b"numbainit.v1"
 
-Seed: TypeAlias = "int | Sequence[int] | np.random.SeedSequence | None"
-GeneratorLike: TypeAlias = "Generator | int | Sequence[int] | np.random.SeedSequence | np.random.Generator | None"
+Seed: TypeAlias = "SupportsIndex | Sequence[int] | np.ndarray | np.random.SeedSequence | None"
+GeneratorLike: TypeAlias = "Generator | Seed | np.random.Generator"
 
 
 class Generator:
@@ -37,8 +37,13 @@ class Generator:
 
     Notes
     -----
-    Every filling call takes one draw number, however large its array is, also when the array is empty. Thread-safe,
-    picklable; ``eval(repr(g))`` is an equal generator.
+    Every call that draws takes one draw number, from 0, however large its array is, also when the array is empty;
+    ``constant_``, ``ones_``, ``zeros_``, ``eye_`` and ``dirac_`` take none. Thread-safe, picklable;
+    ``eval(repr(g))`` is an equal generator.
+
+    Stream v1: element i takes word i mod 4 of the Philox4x32-10 block with counter (j mod 2^32, j div 2^32, draw,
+    attempt << 8 | purpose), j = i div 4. Purposes: 0 values, 1 the low words of 64-bit laws, 2 the mask of
+    ``sparse_``, 3 the acceptance of proposals. Attempts count rejections.
 
     Examples
     --------

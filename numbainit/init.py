@@ -6,19 +6,18 @@ alone: not on threads, strides, memory order, the length of the array, nor (to f
 """
 
 import math
-import warnings
 from typing import TypeVar
 
 import numpy as np
 
 from numbainit import matrices, parameters
 from numbainit.arrays import WORDS, writable
-from numbainit.fans import _calculate_fan_in_and_fan_out, calculate_gain, correct_fan, fans
+from numbainit.errors import warn_user
+from numbainit.fans import calculate_gain, correct_fan, fans
 from numbainit.fill import fill
 from numbainit.generator import GeneratorLike
 
 __all__ = [
-    "_calculate_fan_in_and_fan_out",
     "bits_",
     "constant_",
     "dirac_",
@@ -58,9 +57,10 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     Raises
     ------
     InvalidValueError
-        a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype.
+        a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype; a read-only
+        array, or one whose elements share memory.
     InvalidTypeError
-        Not a writable array of a floating-point dtype.
+        Not a NumPy array, or not of float32 or float64.
 
     Notes
     -----
@@ -97,14 +97,14 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     Raises
     ------
     InvalidValueError
-        std < 0, or a parameter that is not finite in the dtype.
+        std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a writable array of a floating-point dtype.
+        Not a NumPy array, or not of float32 or float64.
 
     Notes
     -----
     ``mean + std z`` with one rounding, z by Box and Muller (1958) from the four words of a block:
-    ``z0 = r cos t, z1 = r sin t, r = sqrt(-2 ln u)``. |z| <= 6.66 in float32, 8.57 in float64.
+    ``z0 = r cos t, z1 = r sin t, r = sqrt(-2 ln u)``. |z| <= 6.661 in float32, 8.572 in float64.
 
     Examples
     --------
@@ -145,9 +145,10 @@ def trunc_normal_(
     Raises
     ------
     InvalidValueError
-        std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b].
+        std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
+        read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a writable array of a floating-point dtype.
+        Not a NumPy array, or not of float32 or float64.
 
     Notes
     -----
@@ -454,7 +455,7 @@ def bits_(tensor: A, generator: GeneratorLike = None) -> A:
     Parameters
     ----------
     tensor : array
-        Of uint32 or int32 (the word of the element) or uint64 or int64 (high word: the same, low word: purpose 1).
+        Of uint32 or int32 (one word an element) or uint64 or int64 (two, the high one being that of a 32-bit array).
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the words come from; see :func:`numbainit.Generator`. None: the default generator.
 
@@ -482,7 +483,7 @@ def _xavier_std(array: np.ndarray, gain: float) -> float:
 
 def _kaiming_std(array: np.ndarray, slope: float, mode: str, nonlinearity: str) -> float:
     if array.size == 0:
-        warnings.warn("Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3)
+        warn_user("Initializing zero-element tensors is a no-op", UserWarning)
         return 0.0
     fan = correct_fan(array.shape, mode)
     return calculate_gain(nonlinearity, slope) / math.sqrt(fan)

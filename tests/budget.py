@@ -30,11 +30,6 @@ def check(p_values, what):
     assert not failed.size, f"{what}: p = {p_values[failed[0]]:.3g} (number {failed[0]} of {p_values.size}) < {SHARE:g}"
 
 
-def spent():
-    """How many p-values have been checked so far in this process."""
-    return _spent
-
-
 def ks(probabilities, what):
     """Kolmogorov-Smirnov: ``probabilities`` are F(x) of a sample, so uniform on [0, 1] if F is its law."""
     check(stats.kstest(probabilities, lambda u: u).pvalue, what)

@@ -474,6 +474,27 @@ def test_a_forked_child_fills_after_its_parent_did(layer):
         raise
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_fills_after_other_code_started_the_threads():
+    code = (
+        PROCESSES
+        + """
+    import numba
+    @numba.njit(parallel=True)
+    def others(array):
+        for i in numba.prange(array.size):
+            array[i] = i
+    others(np.empty(1000))
+    child = os.fork()
+    if not child:
+        os._exit(0 if t.digest(case, np.empty(large, "f4")) else 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print("fine" if code == 0 else code)
+    """
+    )
+    assert output_of(python(code)) == "fine\n"
+
+
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
 def test_a_forked_pool():
     code = (

@@ -317,8 +317,9 @@ def _legend(report: Report) -> list[str]:
     lines = [
         f"best of {report.options.rounds} rounds in turn · of a fill: the same bytes with one constant, by numpy.fill "
         "or Numba, whichever is faster",
-        "x library: how many times as fast as it; below 1, it is the faster one",
     ]
+    if report.options.peers:
+        lines.append("x library: how many times as fast as it; below 1, it is the faster one")
     if any(peer["fewer"] for row in report.rows for peer in row.as_json()["peers"].values()):
         lines.append("* slow there: measured on fewer elements, by the element")
     threads = ", ".join(f"{name} {peers.library(name).threads}" for name in report.options.peers)

@@ -160,7 +160,7 @@ def _rows(library: Library, law: str, array: np.ndarray) -> int:
     call = library.call(law, array[:few]) if few < len(array) else None
     if call is None:
         return len(array)
-    probe = Turn(call, few)
+    probe = Turn(call, 0)
     probe.warm().measure()
     return _affordable(len(array), few, probe.best)
 

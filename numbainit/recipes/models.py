@@ -1,7 +1,7 @@
 """The name of a well-known model → the text of its safetensors header.
 
 A header is all that an initializer needs: names, dtypes, shapes. The files in ``data/`` hold one parameter a line, in
-the order of the model's ``state_dict()``.
+the order of the model's ``named_parameters()``: buffers and tied weights are not in it.
 """
 
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""A parameter's name, rank and dtype → the law that initialises it: a first, simple table.
+"""A parameter's name, rank and dtype → the law that initialises it: a simple table.
 
 The first row that holds decides. "Name" is the last component of the dotted name (``layer1.0.bn1.bias``: ``bias``).
 

@@ -1,6 +1,6 @@
 """Random words → values of the laws: uniform, normal, and the proposals of truncated normals.
 
-Standard laws first (no parameters, the functions that users may call at one index), then one affine step with a
+Standard laws first (no parameters), then one affine step with a
 single rounding. Each law states its interval. Words are uint32; float64 laws take a high and a low word per value.
 """
 

@@ -1,11 +1,11 @@
-"""Two or three floats of one width → one correctly rounded result, the same bits on every CPU and on CUDA.
+"""Two or three floats of one width → one correctly rounded result, the same bits on every CPU; and moves of bits.
 
-The laws promise equal bits of *floats*, so no compiler may choose a rounding for them. NVIDIA's linker contracts
-``a * b + c`` into one rounding whatever its options say, and a plain ``*`` followed by ``+`` rounds twice elsewhere.
-Here each operation is a Numba intrinsic that names its rounding: IEEE 754 to nearest, ties to even. On a CPU without
-fused multiply-add LLVM calls the C library's ``fma``, which is slow and gives the same bits.
+The laws promise equal bits of *floats*, so no compiler may choose a rounding for them. Here each operation is a Numba
+intrinsic that names its rounding: IEEE 754 to nearest, ties to even. On a CPU without fused multiply-add LLVM calls the
+C library's ``fma``, which is slow and gives the same bits.
 
-All operands have the same type, float32 or float64; mixing widths is a typing error instead of a silent promotion.
+All floats of an operation have the same type, float32 or float64; mixing widths is a typing error instead of a silent
+promotion.
 """
 
 from llvmlite import ir
@@ -25,17 +25,6 @@ def _signature(name, *operands):
     return number(*operands)
 
 
-def _nvvm(builder, name, result, args):
-    """Call the NVVM builtin ``name``, which LTO does not contract."""
-    letter = "f" if isinstance(result, ir.FloatType) else "d"
-    kind = ir.FunctionType(result, [result] * len(args))
-    return builder.call(builder.module.declare_intrinsic(f"llvm.nvvm.{name}.rn.{letter}", fnty=kind), args)
-
-
-def _is_cuda(builder):
-    return "nvptx" in builder.module.triple
-
-
 @intrinsic
 def fma(typingctx, a, b, c):
     """``a * b + c`` rounded once."""
@@ -51,8 +40,6 @@ def mul(typingctx, a, b):
     """``a * b`` rounded once, never fused with what follows."""
 
     def codegen(context, builder, signature, args):
-        if _is_cuda(builder):
-            return _nvvm(builder, "mul", args[0].type, args)
         return builder.fmul(*args)
 
     return _signature("mul", a, b), codegen
@@ -63,8 +50,6 @@ def add(typingctx, a, b):
     """``a + b`` rounded once, never fused with what precedes."""
 
     def codegen(context, builder, signature, args):
-        if _is_cuda(builder):
-            return _nvvm(builder, "add", args[0].type, args)
         return builder.fadd(*args)
 
     return _signature("add", a, b), codegen
@@ -75,8 +60,6 @@ def sqrt(typingctx, a):
     """The square root, correctly rounded."""
 
     def codegen(context, builder, signature, args):
-        if _is_cuda(builder):
-            return _nvvm(builder, "sqrt", args[0].type, args)
         return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [args[0].type]), args)
 
     return _signature("sqrt", a), codegen

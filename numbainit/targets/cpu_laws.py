@@ -20,6 +20,7 @@ CHUNK = 4096  # elements a call, at most; they stay in L1 between the passes of 
 _PLACES = CHUNK + LANES  # rejected values of a chunk, and room for one more group
 _GROUP = np.uint64(LANES)  # rejected values that are redone together
 
+# purposes: what the words of a block are for
 _VALUES, _LOW, _MASK, _ACCEPTANCE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 _ATTEMPT = np.uint64(1 << 8)
 _LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)

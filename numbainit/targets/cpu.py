@@ -16,7 +16,7 @@ from numbainit.targets.cache import kernel
 from numbainit.targets.cpu_laws import CHUNK, inline
 from numbainit.targets.stack import stack_array
 
-STRIP = 512  # columns of a sparse matrix that a thread walks down together, at most
+STRIP = 2048  # columns of a sparse matrix that a thread walks down together, at most: long rows of memory, state in L1
 _CHUNK = np.uint64(CHUNK)
 _NUMBERS = 9  # the most parameters that a law takes
 _MOST_AXES = 64  # of a NumPy array

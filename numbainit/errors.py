@@ -11,9 +11,11 @@
 Messages say what was got, what is wanted and what to do. All but OutputError are raised before anything is written.
 """
 
+import difflib
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 
@@ -36,6 +38,12 @@ class OutputError(NumbaInitError, OSError):
 
 class MissingExtraError(NumbaInitError, ImportError):
     """A package that an optional part needs is not installed; the message holds the command that installs it."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """``"did you mean 'relu'? "`` where a known name is near, else nothing; for the middle of a message."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

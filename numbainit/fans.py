@@ -1,12 +1,11 @@
 """A shape, a mode, a nonlinearity → fan-in, fan-out and gain: what scales a weight so that signals keep their size."""
 
-import difflib
 import math
 import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 
 MODES = ("fan_in", "fan_out")
 
@@ -23,8 +22,8 @@ _DEFAULT_SLOPE = 0.01
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """``"; did you mean 'relu'?"`` where a known name is near, else nothing."""
-    near = difflib.get_close_matches(str(word).lower(), list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    hint = suggestion(str(word).lower(), known)
+    return f"; {hint.rstrip()}" if hint else ""
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

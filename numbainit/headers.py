@@ -8,13 +8,12 @@ import json
 import math
 import os
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, suggestion
 
 _NUMPY = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2",
@@ -85,8 +84,7 @@ def _checked_shape(name: str, shape: Any) -> tuple[int, ...]:
 def _checked_dtype(name: str, dtype: Any) -> str:
     if dtype in _DTYPES:
         return dtype
-    near = get_close_matches(str(dtype).upper(), _DTYPES, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = suggestion(str(dtype).upper(), _DTYPES)
     raise InvalidValueError(
         f"parameter {name!r} has dtype {json.dumps(dtype)[:80]}, which is not known here; {hint}"
         f"Wanted one of {', '.join(_DTYPES)}"

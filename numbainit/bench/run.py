@@ -11,7 +11,6 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 from numbainit import headers
 from numbainit.bench import figure, peers
 from numbainit.bench.timing import Case, Row, measure
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, suggestion
 from numbainit.recipes import models
 
 _SIZE = 1 << 26  # elements
@@ -156,8 +155,7 @@ def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(text.split(",")))
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = suggestion(name, known)
             raise InvalidValueError(f"got {name!r} in --{option}; {hint}Wanted some of {', '.join(known)}")
     return names
 

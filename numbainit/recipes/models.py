@@ -4,10 +4,9 @@ A header is all that an initializer needs: names, dtypes, shapes. The files in `
 the order of the model's ``named_parameters()``: buffers and tied weights are not in it.
 """
 
-from difflib import get_close_matches
 from importlib import resources
 
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, suggestion
 
 _SUFFIX = ".json"
 
@@ -44,7 +43,6 @@ def builtin_header(name: str) -> bytes:
     """
     names = builtin_names()
     if name not in names:
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = suggestion(name, names)
         raise InvalidValueError(f"no built-in model is named {name!r}; {hint}Built in: {', '.join(names)}")
     return (_folder() / (name + _SUFFIX)).read_bytes()

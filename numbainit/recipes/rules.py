@@ -19,13 +19,12 @@ Fans are read as torch reads them: axis 0 is the output, axis 1 the input.
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from numbainit import init
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, suggestion
 from numbainit.generator import Generator
 
 
@@ -90,8 +89,7 @@ def initializers_taking(option: str) -> list[str]:
 def _complete(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """The options of an initializer, defaults filled in; an error for one that it does not take."""
     if name not in _INITIALIZERS:
-        near = get_close_matches(name, _INITIALIZERS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = suggestion(name, _INITIALIZERS)
         raise InvalidValueError(f"no initializer is named {name!r}; {hint}Choose one of {', '.join(_INITIALIZERS)}")
     for option in options:
         if option not in _INITIALIZERS[name]:

@@ -6,6 +6,7 @@ result (JAX, compiled, waited for). Laws go by torch's names without the undersc
 ``trunc_normal_(std=0.02)``, whose bounds of +-2 reject nothing, and ``sparse`` has nine zeros of ten.
 """
 
+import abc
 import contextlib
 import functools
 import importlib
@@ -52,7 +53,7 @@ def _initializer(module: Any, law: str) -> Call:
     return functools.partial(getattr(module, law.partition("_0")[0] + "_"), **_ARGUMENTS[law])
 
 
-class Library:
+class Library(abc.ABC):
     """An installed library; ``version`` and ``threads`` (how many it fills with) are for people to read."""
 
     name = ""
@@ -63,9 +64,9 @@ class Library:
         self.module = importlib.import_module(self.package)
         self.version = str(self.module.__version__)
 
+    @abc.abstractmethod
     def call(self, law: str, array: np.ndarray) -> Call | None:
         """What makes values of ``law`` for the size, shape and dtype of ``array`` once, or None if it cannot."""
-        raise NotImplementedError
 
 
 class _Numbainit(Library):

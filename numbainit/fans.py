@@ -58,7 +58,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = _DEFAULT_SLOPE if param is None else param
         try:
-            if isinstance(slope, bool) or not isinstance(slope, numbers.Real) or slope != slope:
+            if not _is_real(slope) or slope != slope:
                 raise OverflowError
             square = float(slope) * float(slope)  # infinite where ** would raise
         except OverflowError:
@@ -69,6 +69,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         return _GAINS[nonlinearity]
     hint = did_you_mean(nonlinearity, NONLINEARITIES) or f": use one of {', '.join(NONLINEARITIES)}"
     raise InvalidValueError(f"Unsupported nonlinearity {nonlinearity}{hint}")
+
+
+def _is_real(value: object) -> bool:
+    return type(value) in (int, float) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
@@ -99,8 +103,10 @@ def correct_fan(shape: Sequence[int], mode: str) -> int:
     """The fan of ``shape`` that ``mode`` names."""
     if not isinstance(mode, str):
         raise InvalidTypeError(f"mode must be a str, one of {list(MODES)}, got {type(mode).__name__} {mode!r}")
-    if mode.lower() not in MODES:
+    known = mode if mode in MODES else mode.lower()
+    if known not in MODES:
         raise InvalidValueError(
             f"Mode {mode} not supported, please use one of {list(MODES)}{did_you_mean(mode, MODES)}"
         )
-    return fans(shape)[MODES.index(mode.lower())]
+    fan_in, fan_out = fans(shape)
+    return fan_in if known == "fan_in" else fan_out

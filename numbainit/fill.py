@@ -8,12 +8,13 @@ import pickle
 import sys
 import threading
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from numbainit.arrays import is_regular, strided
-from numbainit.generator import GeneratorLike, as_generator
+from numbainit.generator import GeneratorLike, Stream, as_generator
+from numbainit.parameters import Law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
@@ -67,34 +68,36 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
-Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
+def fill(array: np.ndarray, law: Law, generator: GeneratorLike) -> None:
+    """Fill ``array`` with the law's values for the next draw of ``generator``.
 
-
-def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: GeneratorLike) -> Stream:
-    """Fill ``array`` with the law's values for the next draw of ``generator``; return the stream ``(k0, k1, draw)``.
-
-    ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them. The last
-    check is made here, that of the generator: only now may it be drawn from.
+    The last check is made here, that of the generator: only now may it be drawn from.
     """
-    source = as_generator(generator)
-    stream = (*source.key, source.next_draw())
+    stream = as_generator(generator).next_stream()
     if array.size:
-        fill_from(array, law, numbers, stream, 0)
-    return stream
+        fill_from(array, law, stream, 0)
 
 
-def fill_from(array: np.ndarray, law: str, numbers: tuple[float, ...], stream: Stream, first: int) -> None:
+def fill_from(array: np.ndarray, law: Law, stream: Stream, first: int) -> None:
     """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
     cpu = _launcher.cpu or _launcher.load()
-    kernels = cpu.KERNELS[law, array.itemsize]
+    address = cpu.address(law.name, array.itemsize)
     if array.flags.carray and array.dtype.isnative:
-        flat = array if array.ndim == 1 else array.reshape(-1)
-        run(kernels.contiguous, array.size, (flat, first, *stream, numbers))
+        run(cpu.CONTIGUOUS, array.size, (address, array.ravel(), first, *stream, law.packed))
     elif is_regular(array):
         view = strided(array)
-        run(kernels.strided, array.size, (view.window, view.offset, view.shape, view.strides, first, *stream, numbers))
+        place = view.window, view.offset, view.shape, view.strides
+        run(cpu.STRIDED, array.size, (address, *place, first, *stream, law.packed))
     else:
-        _fill_in_pieces(array, law, numbers, stream, first)
+        _fill_in_pieces(array, law, stream, first)
+
+
+def run(loops: Any, size: int, arguments: tuple) -> None:
+    """Run the serial or the parallel one of two loops."""
+    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
+        call(loops.serial, arguments)
+    else:
+        _launcher.launch(loops.parallel, arguments)
 
 
 def call(kernel: Any, arguments: tuple) -> None:
@@ -108,28 +111,24 @@ def call(kernel: Any, arguments: tuple) -> None:
         kernel(*arguments)
 
 
-def run(loops: Any, size: int, arguments: tuple) -> None:
-    """Run the serial or the parallel one of two loops."""
-    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
-        call(loops.serial, arguments)
-    else:
-        _launcher.launch(loops.parallel, arguments)
-
-
-def _fill_in_pieces(array, law, numbers, stream, first) -> None:
+def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, first: int) -> None:
     """Through a small scratch, for misaligned memory, foreign byte order and strides between elements."""
     flat = array.squeeze().flat  # NumPy's flat iterator knows 32 axes, its arrays 64
     scratch = np.empty(min(array.size, _PIECE), array.dtype.newbyteorder("="))
     for begin in range(0, array.size, _PIECE):
         piece = scratch[: array.size - begin]
-        fill_from(piece, law, numbers, stream, first + begin)
+        fill_from(piece, law, stream, first + begin)
         flat[begin : begin + piece.size] = piece
 
 
-def sparsify(matrix: np.ndarray, zeros: int, stream: Stream) -> None:
-    """Put ``zeros`` zeros into every column of a regular, non-empty matrix, at random rows of ``(k0, k1, draw)``."""
+def fill_sparse(matrix: np.ndarray, zeros: int, law: Law, generator: GeneratorLike) -> None:
+    """Fill a regular matrix with the law's values, but ``zeros`` of each column, at random rows, with zeros."""
+    stream = as_generator(generator).next_stream()
+    if not matrix.size:
+        return
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
     strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
-    run(cpu.SPARSE[matrix.itemsize, layout], matrix.size, (matrix, zeros, strip, *stream))
+    laws = cpu.address(law.name, matrix.itemsize), cpu.address("mask", 4)
+    run(cpu.SPARSE[layout], matrix.size, (*laws, matrix, zeros, strip, *stream, law.packed))

@@ -74,7 +74,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
     array = writable(tensor, "uniform_")
-    fill(array, *parameters.uniform(a, b, array.dtype), generator)
+    fill(array, parameters.uniform(a, b, array.dtype), generator)
     return tensor
 
 
@@ -113,7 +113,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
     array = writable(tensor, "normal_")
-    fill(array, *parameters.normal(mean, std, array.dtype), generator)
+    fill(array, parameters.normal(mean, std, array.dtype), generator)
     return tensor
 
 
@@ -165,7 +165,7 @@ def trunc_normal_(
     (True, True)
     """
     array = writable(tensor, "trunc_normal_")
-    fill(array, *parameters.trunc_normal(mean, std, a, b, array.dtype), generator)
+    fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator)
     return tensor
 
 
@@ -179,7 +179,7 @@ def constant_(tensor: A, val: float) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    array[...] = parameters.constant(val, array.dtype)
+    array.fill(parameters.constant(val, array.dtype))
     return tensor
 
 
@@ -192,7 +192,7 @@ def ones_(tensor: A) -> A:
     >>> init.ones_(np.empty(2, "float32"))
     array([1., 1.], dtype=float32)
     """
-    writable(tensor, "ones_")[...] = 1
+    writable(tensor, "ones_").fill(1)
     return tensor
 
 
@@ -205,7 +205,7 @@ def zeros_(tensor: A) -> A:
     >>> init.zeros_(np.empty(2, "float32"))
     array([0., 0.], dtype=float32)
     """
-    writable(tensor, "zeros_")[...] = 0
+    writable(tensor, "zeros_").fill(0)
     return tensor
 
 
@@ -278,7 +278,7 @@ def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = Non
     True
     """
     array = writable(tensor, "xavier_uniform_")
-    fill(array, *parameters.centred_uniform(_xavier_std(array, gain), array.dtype), generator)
+    fill(array, parameters.centred_uniform(_xavier_std(array, gain), array.dtype), generator)
     return tensor
 
 
@@ -294,7 +294,7 @@ def xavier_normal_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
-    fill(array, *parameters.normal(0.0, _xavier_std(array, gain), array.dtype), generator)
+    fill(array, parameters.normal(0.0, _xavier_std(array, gain), array.dtype), generator)
     return tensor
 
 
@@ -343,7 +343,7 @@ def kaiming_uniform_(
     """
     array = writable(tensor, "kaiming_uniform_")
     std = _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.centred_uniform(std, array.dtype), generator)
+    fill(array, parameters.centred_uniform(std, array.dtype), generator)
     return tensor
 
 
@@ -367,7 +367,7 @@ def kaiming_normal_(
     """
     array = writable(tensor, "kaiming_normal_")
     std = _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.normal(0.0, std, array.dtype), generator)
+    fill(array, parameters.normal(0.0, std, array.dtype), generator)
     return tensor
 
 
@@ -471,7 +471,7 @@ def bits_(tensor: A, generator: GeneratorLike = None) -> A:
     """
     array = writable(tensor, "bits_", WORDS)
     unsigned = array.view(array.dtype.str.replace("i", "u"))
-    fill(unsigned, *parameters.BITS, generator)
+    fill(unsigned, parameters.BITS, generator)
     return tensor
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numbainit import parameters
 from numbainit.arrays import is_regular
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.fill import fill, sparsify
+from numbainit.fill import fill, fill_sparse
 from numbainit.generator import GeneratorLike
 from numbainit.haar import haar
 
@@ -19,9 +19,10 @@ def eye(array: np.ndarray) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
-    array[...] = 0
-    diagonal = np.arange(min(array.shape))
-    array[diagonal, diagonal] = 1
+    array.fill(0)
+    columns = array.shape[1]
+    elements = array.ravel() if array.flags.c_contiguous else array.flat
+    elements[: columns * columns : columns + 1] = 1
 
 
 def dirac(array: np.ndarray, groups: int) -> None:
@@ -55,9 +56,7 @@ def sparse(array: np.ndarray, sparsity: float, std: float, generator: GeneratorL
     law = parameters.normal(0.0, std, array.dtype)
     zeros = math.ceil(share * array.shape[0])
     work = array if is_regular(array) else np.empty(array.shape, array.dtype.newbyteorder("="))
-    stream = fill(work, *law, generator)
-    if work.size and zeros:
-        sparsify(work, zeros, stream)
+    fill_sparse(work, zeros, law, generator)
     if work is not array:
         array[...] = work
 
@@ -69,12 +68,11 @@ def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike) -> None
     scale = parameters.finite("gain", gain, array.dtype)
     contiguous = array.flags.c_contiguous and is_regular(array)
     work = array if contiguous else np.empty(array.shape, array.dtype.newbyteorder("="))
-    fill(work, *parameters.normal(0.0, 1.0, work.dtype), generator)
+    fill(work, parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return
     matrix = work.reshape(array.shape[0], -1)
-    haar(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T)
-    work *= scale
+    haar(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T, scale)
     if work is not array:
         array[...] = work
 

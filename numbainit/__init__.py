@@ -9,6 +9,7 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
+from numbainit.blocks import Block
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
 from numbainit.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.functional import (
@@ -46,13 +47,16 @@ from numbainit.init import (
     xavier_uniform_,
     zeros_,
 )
+from numbainit.layouts import Layout
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Block",
     "Generator",
     "InvalidTypeError",
     "InvalidValueError",
+    "Layout",
     "MissingExtraError",
     "NumbaInitError",
     "OutputError",

@@ -106,6 +106,11 @@ def centred_uniform(std: float, dtype: np.dtype) -> Law:
     return uniform(-bound, bound, dtype)
 
 
+def centred_normal(std: float, dtype: np.dtype) -> Law:
+    """N(0, std^2)."""
+    return normal(0.0, std, dtype)
+
+
 def constant(val: object, dtype: np.dtype) -> float:
     """A value to fill with: infinite or NaN if it is meant so, but not because ``dtype`` cannot hold it."""
     number = val if type(val) is float else scalar("val", val)

@@ -69,7 +69,8 @@ def fill_part(case, size, first, key, draw):
     law, arguments, dtype = case
     checked = parameters.BITS if law == "bits" else getattr(parameters, law)(*arguments, np.dtype(dtype))
     array = np.empty(size, dtype)
-    fill_from(array.view(f"u{array.itemsize}") if law == "bits" else array, checked, (*key, draw), first)
+    view = array.view(f"u{array.itemsize}") if law == "bits" else array
+    fill_from(view, checked, (*key, draw), init.Block((first + size,), (first,)))
     return array
 
 

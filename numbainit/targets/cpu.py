@@ -19,6 +19,7 @@ STRIP = 2048  # columns of a sparse matrix that a thread walks down together, at
 _STRIP_WORDS = STRIP + 8  # whole blocks around them
 _CHUNK = np.uint64(CHUNK)
 _MOST_AXES = 64  # of a NumPy array
+_PIECE = CHUNK // 2  # elements of a run of a block: with a block of four at each end they fit in a chunk
 _32 = np.uint64(32)
 _0, _1, _3, _4, _7 = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(4), np.uint64(7)
 
@@ -126,6 +127,34 @@ def _strided(way, parallel):
     return fill
 
 
+def _block(way, parallel):
+    """The loop (law, window, offset, shape, strides, steps, first, k0, k1, draw, numbers).
+
+    The last axis is one along which numbers follow each other; its runs are what is cut into pieces.
+    """
+
+    @kernel(f"block_{way}", parallel=parallel)
+    def fill(law, window, offset, shape, strides, steps, first, k0, k1, draw, numbers):
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        address = address_of(numbers)
+        last = shape.size - 1
+        pieces = (shape[last] + _PIECE - 1) // _PIECE
+        for item in prange(shape[:last].prod() * pieces):
+            begin = item % pieces * _PIECE
+            place, number, rest = offset + begin * strides[last], begin, item // pieces
+            for axis in range(last - 1, -1, -1):
+                index = rest % shape[axis]
+                rest //= shape[axis]
+                place += index * strides[axis]
+                number += index * steps[axis]
+            part = stack_array(CHUNK, window)[: min(_PIECE, shape[last] - begin)]
+            _part(law, part, np.uint64(first) + np.uint64(number), stream, address)
+            for i in range(part.size):
+                window[place + i * strides[last]] = part[i]
+
+    return fill
+
+
 @inline
 def _in_place(out, scratch):
     return out
@@ -137,7 +166,9 @@ def _aside(out, scratch):
 
 
 def _sparse(layout, way, parallel):
-    """The loop (law, mask, matrix, zeros, strip, k0, k1, draw, numbers): zeros in every column, the rest of the law.
+    """The loop (law, mask, matrix, block, zeros, strip, k0, k1, draw, numbers): zeros in every column, else the law.
+
+    ``block`` is the shape of the whole matrix and where this one starts in it.
 
     Selection sampling (Knuth, TAOCP 3.4.2, algorithm S) walks down the rows and decides each element with one word:
     zero with probability ``zeros left / rows left``. It is exact in count, needs no memory but a counter a column, and
@@ -147,8 +178,9 @@ def _sparse(layout, way, parallel):
     place = _in_place if layout == "C" else _aside
 
     @kernel(f"sparse_{layout}_{way}", parallel=parallel)
-    def fill(law, mask, matrix, zeros, strip, k0, k1, draw, numbers):
-        rows, columns = np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
+    def fill(law, mask, matrix, block, zeros, strip, k0, k1, draw, numbers):
+        rows, pitch, top, side = block
+        bottom, columns = top + np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
         address = address_of(numbers)
         width = np.uint64(strip)
@@ -160,13 +192,17 @@ def _sparse(layout, way, parallel):
             words = stack_array(_STRIP_WORDS, np.uint32(0))
             left = stack_array(STRIP, np.uint64(0))[:wide]  # zeros to come in each column, times 2^32
             left[:] = np.uint64(zeros) << _32
-            for row in range(rows):
-                out = matrix[row, begin : begin + wide]
-                values = place(out, scratch)
-                first = row * columns + begin
+            for row in range(bottom):
+                first = row * pitch + side + begin
                 skip = first & _3
-                _part(law, values, first, stream, address)
                 call_law(mask, address_of(words), (skip + wide + _3) // _4, first // _4, *stream, address)
+                if row < top:
+                    for i in range(wide):
+                        left[i] -= np.uint64(np.uint64(words[skip + i]) * (rows - row) < left[i]) << _32
+                    continue
+                out = matrix[row - top, begin : begin + wide]
+                values = place(out, scratch)
+                _part(law, values, first, stream, address)
                 for i in range(wide):
                     chosen = np.uint64(words[skip + i]) * (rows - row) < left[i]
                     left[i] -= np.uint64(chosen) << _32
@@ -175,7 +211,7 @@ def _sparse(layout, way, parallel):
     return fill
 
 
-__all__ = ["CONTIGUOUS", "SPARSE", "STRIDED", "STRIP", "address"]
-CONTIGUOUS, STRIDED = _loops(_contiguous), _loops(_strided)
+__all__ = ["BLOCK", "CONTIGUOUS", "SPARSE", "STRIDED", "STRIP", "address"]
+CONTIGUOUS, STRIDED, BLOCK = _loops(_contiguous), _loops(_strided), _loops(_block)
 #: memory layout as Numba names it → the loops of sparse matrices
 SPARSE = {layout: _loops(_sparse, layout) for layout in "CFA"}

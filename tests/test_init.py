@@ -46,7 +46,7 @@ def call(name, array, **keywords):
 
 
 #: by keyword only, where torch has none
-PLACES = {name: "block=None" for name in NAMES} | {"orthogonal_": "layout='OI'"}
+PLACES = dict.fromkeys(NAMES, "block=None") | {"orthogonal_": "layout='OI'"}
 PLACES |= {name: "block=None, layout='OI'" for name in NAMES if name.startswith(("xavier", "kaiming", "dirac"))}
 
 

@@ -9,7 +9,14 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
+from numbainit.errors import (
+    DeviceError,
+    InvalidTypeError,
+    InvalidValueError,
+    MissingExtraError,
+    NumbaInitError,
+    OutputError,
+)
 from numbainit.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.functional import (
     bits,
@@ -50,6 +57,7 @@ from numbainit.init import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "DeviceError",
     "Generator",
     "InvalidTypeError",
     "InvalidValueError",

@@ -1,21 +1,25 @@
-"""What a user passed → a NumPy array that can be filled in place, or an error that says what to do instead."""
+"""What a user passed → an array that can be filled in place, of NumPy or on a GPU, or an error that says what to do."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from numbainit.devices import DeviceArray, on_device
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 WORDS = tuple(np.dtype(name) for name in ("uint32", "int32", "uint64", "int64"))
 
 
-def writable(tensor: object, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> np.ndarray:
+def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> Any:
     """The array to fill: ``tensor`` itself, as a plain ndarray over the same memory, after every check.
 
-    ``caller`` is the public name that the messages speak of.
+    An array on a GPU becomes a :class:`DeviceArray`. ``caller`` is the public name that the messages speak of.
     """
     if type(tensor) is not np.ndarray:
+        if not isinstance(tensor, np.ndarray) and (array := on_device(tensor, caller)) is not None:
+            return _writable_on_device(array, caller, dtypes)
         tensor = _plain(tensor, caller)
     if tensor.dtype not in dtypes:
         _check_dtype(tensor.dtype, caller, dtypes)
@@ -26,11 +30,23 @@ def writable(tensor: object, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS)
             "owns its memory"
         )
     if not flags.c_contiguous and _may_overlap(tensor):
-        raise InvalidValueError(
-            f"{caller} got a view whose elements share memory, or interleave (strides {tensor.strides} for shape "
-            f"{tensor.shape}), such as a broadcast one: values would be overwritten; pass a copy (array.copy())"
-        )
+        raise _overlapping(tensor, caller)
     return tensor
+
+
+def _writable_on_device(array: DeviceArray, caller: str, dtypes: tuple[np.dtype, ...]) -> DeviceArray:
+    if array.dtype not in dtypes:
+        _check_dtype(array.dtype, caller, dtypes)
+    if _may_overlap(array):
+        raise _overlapping(array, caller)
+    return array
+
+
+def _overlapping(array: np.ndarray | DeviceArray, caller: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"{caller} got a view whose elements share memory, or interleave (strides {array.strides} for shape "
+        f"{array.shape}), such as a broadcast one: values would be overwritten; pass a copy (array.copy())"
+    )
 
 
 def _plain(tensor: object, caller: str) -> np.ndarray:
@@ -44,7 +60,6 @@ def _plain(tensor: object, caller: str) -> np.ndarray:
         "jax": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
         "jaxlib": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
         "torch": "pass tensor.detach().numpy(), which shares the memory of a CPU tensor",
-        "cupy": f"fill on the host and copy: array.set({functional})",
     }.get(library, f"pass numpy.empty(shape, 'float32'), or make a new array: {functional}")
     raise InvalidTypeError(f"{caller} fills a NumPy array in place, got {library}.{type(tensor).__name__}: {remedy}")
 
@@ -59,7 +74,7 @@ def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> 
     )
 
 
-def _may_overlap(array: np.ndarray) -> bool:
+def _may_overlap(array: np.ndarray | DeviceArray) -> bool:
     """Whether two elements could share a byte: each axis must step over all that the finer axes span."""
     if array.size == 0:
         return False
@@ -90,8 +105,8 @@ def is_regular(array: np.ndarray) -> bool:
     return array.flags.aligned and array.dtype.isnative and not any(stride % array.itemsize for stride in array.strides)
 
 
-def strided(array: np.ndarray) -> Strided:
-    """Describe a regular, non-empty array by its window, offset, shape and strides."""
+def merged_axes(array: np.ndarray | DeviceArray) -> tuple[list[int], list[int]]:
+    """Shape and strides, in elements, of a regular array, after axes that continue each other have become one."""
     shape, strides = [1], [0]
     for length, stride in zip(array.shape, array.strides, strict=True):
         step = stride // array.itemsize
@@ -102,6 +117,12 @@ def strided(array: np.ndarray) -> Strided:
         else:
             shape.append(length)
             strides.append(step)
+    return shape, strides
+
+
+def strided(array: np.ndarray) -> Strided:
+    """Describe a regular, non-empty array by its window, offset, shape and strides."""
+    shape, strides = merged_axes(array)
     spans = [step * (length - 1) for length, step in zip(shape, strides, strict=True)]
     lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
     extent = 1 + sum(map(abs, spans))

@@ -1,4 +1,4 @@
-"""A checked array, a law with its numbers, a key and a draw → the array filled, on one thread or all.
+"""A checked array, a law with its numbers, a key and a draw → the array filled, on one thread or all, or on its GPU.
 
 The target, and Numba with it, is imported at the first fill: ``import numbainit`` stays quick.
 """
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbainit.arrays import is_regular, strided
+from numbainit.devices import DeviceArray, gpu
 from numbainit.generator import GeneratorLike, as_generator
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
@@ -67,10 +68,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
+Array: TypeAlias = np.ndarray | DeviceArray
 Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
 
 
-def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: GeneratorLike) -> Stream:
+def fill(array: Array, law: str, numbers: tuple[float, ...], generator: GeneratorLike) -> Stream:
     """Fill ``array`` with the law's values for the next draw of ``generator``; return the stream ``(k0, k1, draw)``.
 
     ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them. The last
@@ -83,8 +85,11 @@ def fill(array: np.ndarray, law: str, numbers: tuple[float, ...], generator: Gen
     return stream
 
 
-def fill_from(array: np.ndarray, law: str, numbers: tuple[float, ...], stream: Stream, first: int) -> None:
+def fill_from(array: Array, law: str, numbers: tuple[float, ...], stream: Stream, first: int) -> None:
     """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
+    if isinstance(array, DeviceArray):
+        gpu().fill(array, law, numbers, stream, first)
+        return
     cpu = _launcher.cpu or _launcher.load()
     kernels = cpu.KERNELS[law, array.itemsize]
     if array.flags.carray and array.dtype.isnative:
@@ -95,6 +100,14 @@ def fill_from(array: np.ndarray, law: str, numbers: tuple[float, ...], stream: S
         run(kernels.strided, array.size, (view.window, view.offset, view.shape, view.strides, first, *stream, numbers))
     else:
         _fill_in_pieces(array, law, numbers, stream, first)
+
+
+def fill_constant(array: Array, value: float) -> None:
+    """Fill ``array`` with one value."""
+    if not isinstance(array, DeviceArray):
+        array[...] = value
+    elif array.size:
+        fill_from(array, "constant", (value,), (0, 0, 0), 0)
 
 
 def call(kernel: Any, arguments: tuple) -> None:
@@ -126,8 +139,11 @@ def _fill_in_pieces(array, law, numbers, stream, first) -> None:
         flat[begin : begin + piece.size] = piece
 
 
-def sparsify(matrix: np.ndarray, zeros: int, stream: Stream) -> None:
+def sparsify(matrix: Array, zeros: int, stream: Stream) -> None:
     """Put ``zeros`` zeros into every column of a regular, non-empty matrix, at random rows of ``(k0, k1, draw)``."""
+    if isinstance(matrix, DeviceArray):
+        gpu().sparsify(matrix, zeros, stream)
+        return
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
     strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines

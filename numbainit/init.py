@@ -14,7 +14,7 @@ from numbainit import matrices, parameters
 from numbainit.arrays import WORDS, writable
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, correct_fan, fans
-from numbainit.fill import fill
+from numbainit.fill import fill, fill_constant
 from numbainit.generator import GeneratorLike
 
 __all__ = [
@@ -179,7 +179,7 @@ def constant_(tensor: A, val: float) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    array[...] = parameters.constant(val, array.dtype)
+    fill_constant(array, parameters.constant(val, array.dtype))
     return tensor
 
 
@@ -192,7 +192,7 @@ def ones_(tensor: A) -> A:
     >>> init.ones_(np.empty(2, "float32"))
     array([1., 1.], dtype=float32)
     """
-    writable(tensor, "ones_")[...] = 1
+    fill_constant(writable(tensor, "ones_"), 1.0)
     return tensor
 
 
@@ -205,7 +205,7 @@ def zeros_(tensor: A) -> A:
     >>> init.zeros_(np.empty(2, "float32"))
     array([0., 0.], dtype=float32)
     """
-    writable(tensor, "zeros_")[...] = 0
+    fill_constant(writable(tensor, "zeros_"), 0.0)
     return tensor
 
 

@@ -7,24 +7,28 @@ import math
 
 import numpy as np
 
-from numbainit import parameters
+from numbainit import device_matrices, parameters
 from numbainit.arrays import is_regular
+from numbainit.devices import DeviceArray
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.fill import fill, sparsify
+from numbainit.fill import Array, fill, sparsify
 from numbainit.generator import GeneratorLike
 from numbainit.haar import haar
 
 
-def eye(array: np.ndarray) -> None:
+def eye(array: Array) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
+    if isinstance(array, DeviceArray):
+        device_matrices.eye(array)
+        return
     array[...] = 0
     diagonal = np.arange(min(array.shape))
     array[diagonal, diagonal] = 1
 
 
-def dirac(array: np.ndarray, groups: int) -> None:
+def dirac(array: Array, groups: int) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
     if array.ndim not in (3, 4, 5):
         raise InvalidValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array)}")
@@ -35,6 +39,9 @@ def dirac(array: np.ndarray, groups: int) -> None:
         raise InvalidValueError(f"groups must be at least 1, got {groups}")
     if array.shape[0] % groups:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={groups}")
+    if isinstance(array, DeviceArray):
+        device_matrices.dirac(array, groups)
+        return
     array[...] = 0
     if array.size == 0:
         return
@@ -45,7 +52,7 @@ def dirac(array: np.ndarray, groups: int) -> None:
         array[(group * outputs + channels, channels, *centre)] = 1
 
 
-def sparse(array: np.ndarray, sparsity: float, std: float, generator: GeneratorLike) -> None:
+def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
@@ -54,19 +61,23 @@ def sparse(array: np.ndarray, sparsity: float, std: float, generator: GeneratorL
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
     law = parameters.normal(0.0, std, array.dtype)
     zeros = math.ceil(share * array.shape[0])
-    work = array if is_regular(array) else np.empty(array.shape, array.dtype.newbyteorder("="))
+    regular = isinstance(array, DeviceArray) or is_regular(array)
+    work = array if regular else np.empty(array.shape, array.dtype.newbyteorder("="))
     stream = fill(work, *law, generator)
     if work.size and zeros:
         sparsify(work, zeros, stream)
-    if work is not array:
+    if isinstance(array, np.ndarray) and work is not array:
         array[...] = work
 
 
-def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike) -> None:
+def orthogonal(array: Array, gain: float, generator: GeneratorLike) -> None:
     """``gain`` times a Haar-distributed matrix with orthonormal columns, or rows if there are fewer of them."""
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
+    if isinstance(array, DeviceArray):
+        device_matrices.orthogonal(array, scale, generator)
+        return
     contiguous = array.flags.c_contiguous and is_regular(array)
     work = array if contiguous else np.empty(array.shape, array.dtype.newbyteorder("="))
     fill(work, *parameters.normal(0.0, 1.0, work.dtype), generator)
@@ -79,5 +90,5 @@ def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike) -> None
         array[...] = work
 
 
-def _dimensions(array: np.ndarray) -> str:
+def _dimensions(array: Array) -> str:
     return f"{array.ndim}, shape {array.shape}"

@@ -1,0 +1,276 @@
+"""A device array of a logical range, contiguous or strided → the same array, filled by its GPU.
+
+A thread makes whole blocks of four elements: a *law* (``cuda_laws.py``) gives the values, a *put* stores them, and
+a *kernel* hands blocks to threads. Blocks are numbered in 64 bits, so an array may hold more than 2^32 elements.
+Launches go to the array's own stream, on the device that holds it, and wait for nothing.
+
+This is the only file that imports ``numba.cuda``.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import cuda
+from numba.cuda.cudadrv.driver import CudaAPIError, binding, driver
+
+from numbainit.arrays import merged_axes
+from numbainit.errors import DeviceError, InvalidValueError
+from numbainit.scalar.purposes import ATTEMPT, VALUES
+from numbainit.targets import cuda_laws as laws
+from numbainit.targets.cuda_laws import inline
+from numbainit.targets.device_memory import store, store_four
+
+THREADS = 256  # a thread block
+ROUNDS = 16  # blocks of the stream that a thread of a kernel by rejection walks through, before it waits for the others
+_KINDS = {4: np.float32, 8: np.float64}
+_4, _THREADS = np.uint64(4), np.uint64(THREADS)
+_TILE = np.uint64(THREADS * ROUNDS)
+_32 = np.uint64(32)
+
+
+# ---- puts: the four values of a block, of which the first is element ``place``, into memory ----
+
+
+@inline
+def _put_contiguous(where, place, v0, v1, v2, v3):
+    """``where`` is (address, size, vectors): vectors is 1 if whole blocks lie at multiples of 16 bytes."""
+    address, size, vectors = where
+    if vectors and place >= 0 and place + 4 <= size:
+        store_four(address, place, v0, v1, v2, v3)
+    else:
+        _put_one(where, place, v0)
+        _put_one(where, place + 1, v1)
+        _put_one(where, place + 2, v2)
+        _put_one(where, place + 3, v3)
+
+
+@inline
+def _put_one(where, place, value):
+    if 0 <= place < where[1]:
+        store(where[0], place, value)
+
+
+@inline
+def _put_strided(where, place, v0, v1, v2, v3):
+    """``where`` is (address, size, shape, strides): strides count elements."""
+    _put_one_strided(where, place, v0)
+    _put_one_strided(where, place + 1, v1)
+    _put_one_strided(where, place + 2, v2)
+    _put_one_strided(where, place + 3, v3)
+
+
+@inline
+def _put_one_strided(where, place, value):
+    address, size, shape, strides = where
+    if 0 <= place < size:
+        rest, offset = np.uint64(place), 0
+        for axis in range(len(shape) - 1, 0, -1):
+            length = np.uint64(shape[axis])
+            quotient = rest // length
+            offset += np.int64(rest - quotient * length) * strides[axis]
+            rest = quotient
+        store(address, offset + np.int64(rest) * strides[0], value)
+
+
+# ---- kernels ----
+
+
+class Kernels(NamedTuple):
+    """The kernels of a law: over contiguous memory, and over memory with strides."""
+
+    contiguous: Any
+    strided: Any
+
+
+@inline
+def _blocks(where, first):
+    """The numbers of the first block of the elements [first, first + size), and of the first after them."""
+    return np.uint64(first) // _4, (np.uint64(first) + np.uint64(where[1]) + np.uint64(3)) // _4
+
+
+@inline
+def _place(block, first):
+    """The place in the array of the first element of a block; before the array for part of one."""
+    return np.int64(block * _4) - first
+
+
+def _direct(law, put):
+    """The kernel (where, first, k0, k1, draw, numbers) of a law whose first attempt counts."""
+
+    @cuda.jit
+    def fill(where, first, k0, k1, draw, numbers):
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        block, end = _blocks(where, first)
+        block += np.uint64(cuda.grid(1))
+        step = np.uint64(cuda.gridsize(1))
+        while block < end:
+            v0, v1, v2, v3 = law(stream, block, VALUES, numbers)
+            put(where, _place(block, first), v0, v1, v2, v3)
+            block += step
+
+    return fill
+
+
+def _by_rejection(law, put, kind):
+    """The same kernel, for a law of which each element takes the first attempt that lies within the bounds.
+
+    In each turn of the loop a thread makes one attempt for its four elements, and goes on to its next block if all have
+    a value: threads of a warp never wait for one that has to try again, only for the end of a tile. Attempts and
+    values are in registers.
+    """
+
+    @cuda.jit
+    def fill(where, first, k0, k1, draw, numbers):
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        smallest, largest, nothing = kind(numbers[-2]), kind(numbers[-1]), kind(np.nan)
+        tile, end = _blocks(where, first)
+        tile += np.uint64(cuda.blockIdx.x) * _TILE
+        step = np.uint64(cuda.gridDim.x) * _TILE
+        while tile < end:
+            block, stop = tile + np.uint64(cuda.threadIdx.x), min(tile + _TILE, end)
+            v0, v1, v2, v3 = nothing, nothing, nothing, nothing
+            tag = VALUES
+            while block < stop:
+                p0, p1, p2, p3 = law(stream, block, tag, numbers)
+                v0 = v0 if smallest <= v0 <= largest else p0
+                v1 = v1 if smallest <= v1 <= largest else p1
+                v2 = v2 if smallest <= v2 <= largest else p2
+                v3 = v3 if smallest <= v3 <= largest else p3
+                tag += ATTEMPT
+                left = smallest <= v0 <= largest and smallest <= v1 <= largest
+                right = smallest <= v2 <= largest and smallest <= v3 <= largest
+                if left and right:
+                    put(where, _place(block, first), v0, v1, v2, v3)
+                    block, tag = block + _THREADS, VALUES
+                    v0, v1, v2, v3 = nothing, nothing, nothing, nothing
+            tile += step
+
+    return fill
+
+
+def _sparse(kind):
+    """The kernel (address, shape, strides, zeros, k0, k1, draw): ``zeros`` zeros into every column, at random rows.
+
+    Selection sampling (Knuth, TAOCP 3.4.2, algorithm S), as on the CPU. A thread walks down one column, so that
+    threads beside each other write beside each other.
+    """
+
+    @cuda.jit
+    def mask(address, shape, strides, zeros, k0, k1, draw):
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        rows, columns = np.uint64(shape[0]), np.uint64(shape[1])
+        column, step = np.uint64(cuda.grid(1)), np.uint64(cuda.gridsize(1))
+        while column < columns:
+            left, row = np.uint64(zeros), np.uint64(0)
+            while row < rows and left > np.uint64(0):
+                word = np.uint64(laws.mask_word(stream, row * columns + column))
+                if (word * (rows - row)) >> _32 < left:
+                    left -= np.uint64(1)
+                    store(address, np.int64(row) * strides[0] + np.int64(column) * strides[1], kind(0))
+                row += np.uint64(1)
+            column += step
+
+    return mask
+
+
+_DIRECT = ("bits", "constant", "uniform", "normal")
+_BY_REJECTION = ("trunc_normal", "tail")
+
+
+def _kernels(name, itemsize):
+    law = getattr(laws, f"{name}{8 * itemsize}")
+    if name in _DIRECT:
+        return Kernels(_direct(law, _put_contiguous), _direct(law, _put_strided))
+    kind = _KINDS[itemsize]
+    return Kernels(_by_rejection(law, _put_contiguous, kind), _by_rejection(law, _put_strided, kind))
+
+
+#: (name of a law, bytes of an element) → its kernels, compiled at their first call
+KERNELS = {(name, itemsize): _kernels(name, itemsize) for name in _DIRECT + _BY_REJECTION for itemsize in _KINDS}
+#: bytes of an element → the kernel that puts zeros into columns
+SPARSE = {itemsize: _sparse(kind) for itemsize, kind in _KINDS.items()}
+
+
+# ---- launching ----
+
+_FEWEST_BLOCKS = 128  # Numba warns of an idle GPU below; thread blocks without work cost nothing
+_BLOCKS_PER_SM = 8  # that fill it, at 2,048 threads
+
+
+def fill(array, law, numbers, stream, first):
+    """Fill a non-empty DeviceArray with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
+    kernels = KERNELS[law, array.itemsize]
+    shape, strides = merged_axes(array)
+    blocks = (first % 4 + array.size + 3) // 4
+    if len(shape) == 1 and strides[0] in (0, 1):
+        vectors = int((array.pointer - first * array.itemsize) % 16 == 0)
+        where = (array.pointer, array.size, vectors)
+        _launch(kernels.contiguous, blocks, array, (where, first, *stream, numbers))
+    else:
+        where = (array.pointer, array.size, tuple(shape), tuple(strides))
+        _launch(kernels.strided, blocks, array, (where, first, *stream, numbers))
+
+
+def sparsify(matrix, zeros, stream):
+    """Put ``zeros`` zeros into every column of a non-empty matrix, at random rows of ``(k0, k1, draw)``."""
+    strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
+    arguments = (matrix.pointer, matrix.shape, strides, zeros, *stream)
+    _launch(SPARSE[matrix.itemsize], matrix.shape[1], matrix, arguments)
+
+
+def _launch(kernel, tasks, array, arguments):
+    """Run ``tasks`` threads, or as many as the device holds, on the array's device and stream."""
+    device = cuda.gpus[ordinal_of(array)]
+    with device:
+        stream = cuda.external_stream(array.stream) if array.stream else 0
+        most = max(_FEWEST_BLOCKS, _BLOCKS_PER_SM * device.MULTIPROCESSOR_COUNT)
+        grid = min(max(_FEWEST_BLOCKS, -(-tasks // THREADS)), most)
+        kernel[grid, THREADS, stream](*arguments)
+
+
+def ordinal_of(array):
+    """The number of the device that holds a non-empty DeviceArray."""
+    check_driver()
+    attribute = binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    try:
+        return int(driver.cuPointerGetAttribute(attribute, array.pointer))
+    except CudaAPIError as error:
+        raise InvalidValueError(
+            f"got an array at address {array.pointer:#x}, which the CUDA driver does not know ({error}): was it freed, "
+            "or made in another process?"
+        ) from None
+
+
+@functools.cache
+def check_driver():
+    """Raise a :class:`DeviceError` where there is no driver, no card, or an older CUDA in the driver than installed."""
+    if not cuda.is_available():
+        raise DeviceError(
+            f"found no CUDA device ({_reason()}): install the NVIDIA driver and check that nvidia-smi lists a card, or "
+            "use device='cpu'"
+        )
+    known, installed = driver.get_version(), cuda.runtime.get_version()
+    if known[0] < installed[0]:
+        raise DeviceError(
+            f"the NVIDIA driver knows CUDA up to {known[0]}.{known[1]}, but CUDA {installed[0]}.{installed[1]} is "
+            f'installed: update the driver, or pip install "numbainit[cuda{known[0]}]" in a fresh environment'
+        )
+
+
+def _reason():
+    return " ".join((cuda.cuda_error() or "no card").split()).rstrip(":.")
+
+
+def check_device(ordinal):
+    """Raise a :class:`DeviceError` if there is no device of this number."""
+    check_driver()
+    if ordinal >= len(cuda.gpus):
+        raise DeviceError(f"there is no cuda:{ordinal}: {len(cuda.gpus)} CUDA devices, numbered from 0, are here")
+
+
+def empty(shape, dtype, ordinal):
+    """A new Numba device array."""
+    check_device(ordinal)
+    with cuda.gpus[ordinal]:
+        return cuda.device_array(shape, dtype)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import cuda
-from numba.cuda.cudadrv.driver import CudaAPIError, binding, driver
+from numba.cuda.cudadrv import driver as api
 
 from numbainit.arrays import merged_axes
 from numbainit.errors import DeviceError, InvalidValueError
@@ -232,10 +232,10 @@ def _launch(kernel, tasks, array, arguments):
 def ordinal_of(array):
     """The number of the device that holds a non-empty DeviceArray."""
     check_driver()
-    attribute = binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    attribute = api.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
     try:
-        return int(driver.cuPointerGetAttribute(attribute, array.pointer))
-    except CudaAPIError as error:
+        return int(api.driver.cuPointerGetAttribute(attribute, array.pointer))
+    except api.CudaAPIError as error:
         raise InvalidValueError(
             f"got an array at address {array.pointer:#x}, which the CUDA driver does not know ({error}): was it freed, "
             "or made in another process?"
@@ -250,7 +250,7 @@ def check_driver():
             f"found no CUDA device ({_reason()}): install the NVIDIA driver and check that nvidia-smi lists a card, or "
             "use device='cpu'"
         )
-    known, installed = driver.get_version(), cuda.runtime.get_version()
+    known, installed = api.driver.get_version(), cuda.runtime.get_version()
     if known[0] < installed[0]:
         raise DeviceError(
             f"the NVIDIA driver knows CUDA up to {known[0]}.{known[1]}, but CUDA {installed[0]}.{installed[1]} is "

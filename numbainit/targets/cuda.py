@@ -224,8 +224,8 @@ def _launch(kernel, tasks, array, arguments):
     device = cuda.gpus[ordinal_of(array)]
     with device:
         stream = cuda.external_stream(array.stream) if array.stream else 0
-        most = max(_FEWEST_BLOCKS, _BLOCKS_PER_SM * device.MULTIPROCESSOR_COUNT)
-        grid = min(max(_FEWEST_BLOCKS, -(-tasks // THREADS)), most)
+        most = _BLOCKS_PER_SM * device.MULTIPROCESSOR_COUNT
+        grid = max(_FEWEST_BLOCKS, min(-(-tasks // THREADS), most))
         kernel[grid, THREADS, stream](*arguments)
 
 

@@ -1,4 +1,4 @@
-"""``torch.nn.init`` for any array, on every core, with the same values everywhere.
+"""``torch.nn.init`` for any array, on every core and CUDA GPU, with the same values everywhere.
 
 ``import numbainit as init`` replaces ``from torch.nn import init``:
 

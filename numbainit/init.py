@@ -1,8 +1,9 @@
 """The ``torch.nn.init`` family, in place: check, scale, one fill. The file to read first.
 
-Every function takes a writable NumPy array of float32 or float64 with any strides and memory order, fills it, and
-returns the same object. Element i of the logical C order depends on the generator's key, the number of the draw and i
-alone: not on threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
+Every function takes a writable array of float32 or float64 with any strides and memory order, of NumPy or on a CUDA GPU
+(anything with ``__cuda_array_interface__``), fills it, and returns the same object. Element i of the logical C order
+depends on the generator's key, the number of the draw and i alone: not on the device, threads, strides, memory order,
+the length of the array, nor (to float32 precision) on its width.
 """
 
 import math
@@ -60,7 +61,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
         a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype; a read-only
         array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -99,7 +100,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     InvalidValueError
         std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -148,7 +149,7 @@ def trunc_normal_(
         std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
         read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -396,8 +397,9 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
     Notes
     -----
     The product of Householder reflections of Gaussian vectors (Stewart, SIAM J. Numer. Anal. 17, 1980), with the
-    signs that make it Haar's. Equal law and orthogonality to the dtype's precision everywhere; the last bits depend on
-    the BLAS in use. Made in the memory of a contiguous array, with temporaries of a few hundred columns.
+    signs that make it Haar's; on a GPU, Q of a QR factorisation by CuPy, with those signs. Equal law and orthogonality
+    to the dtype's precision everywhere; the last bits depend on the BLAS in use. Made in the memory of a contiguous
+    array, with temporaries of a few hundred columns; on a GPU in a copy.
 
     Examples
     --------

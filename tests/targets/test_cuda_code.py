@@ -32,11 +32,13 @@ CODES = [(kernel, capability) for kernel in KERNELS for capability in gpu.CAPABI
 
 
 def most_registers(name):
-    """With 32 registers a thread a multiprocessor runs 2,048 of them, as many as it can; with 40, 1,536."""
+    """With 32 registers a thread, a multiprocessor runs as many threads as it can: 2,048; with 40, 1,536; with 64, 1,024."""
     law, width, *way = name.split()
-    if width == "32":
-        return 32 if way == ["contiguous"] and law != "tail" else 40
-    return 72 if law == "tail" else 40
+    if law == "tail":
+        return 72 if width == "64" else 48
+    if way == ["contiguous"]:
+        return 32 if width == "32" else 40
+    return 48
 
 
 @pytest.fixture(scope="module")

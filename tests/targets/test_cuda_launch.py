@@ -84,7 +84,7 @@ def test_a_launch_has_the_threads_that_have_work_up_to_what_the_device_holds(tar
     fill(size)
     ((blocks, threads, _, arguments),) = target.launches
     assert (blocks, threads) == (grid, 256)
-    assert arguments == ((4096, size, 1), 0, 1, 2, 3, (0.0, 1.0))
+    assert arguments == ((4096, size, max(size - 3, 0)), 0, 1, 2, 3, (0.0, 1.0))
 
 
 @pytest.mark.parametrize(("stream", "used"), [(None, 0), (0, 0), (1, "stream 1"), (2, "stream 2"), (77, "stream 77")])

@@ -77,14 +77,14 @@ for name, (grid, shape, strides, zeros) in SPARSE.items():
 print(json.dumps(found))
 """
 CASES = {
-    "one": ("contiguous", 1, 0, (0, 1, 1)),
-    "a tail": ("contiguous", 1, 0, (0, 7, 1)),
-    "whole blocks": ("contiguous", 2, 0, (0, 16, 1)),
+    "one": ("contiguous", 1, 0, (0, 1, 0)),
+    "a tail": ("contiguous", 1, 0, (0, 7, 4)),
+    "whole blocks": ("contiguous", 2, 0, (0, 16, 13)),
     "no vectors": ("contiguous", 1, 0, (0, 9, 0)),
     "a head and a tail": ("contiguous", 1, 3, (0, 11, 0)),
     "inside one block": ("contiguous", 1, 1, (0, 2, 0)),
-    "more blocks than threads": ("contiguous", 1, 0, (0, 4 * 300 + 1, 1)),
-    "idle thread blocks": ("contiguous", 3, 4, (0, 5, 1)),
+    "more blocks than threads": ("contiguous", 1, 0, (0, 4 * 300 + 1, 1198)),
+    "idle thread blocks": ("contiguous", 3, 4, (0, 5, 2)),
     "Fortran": ("strided", 1, 0, (0, 60, (3, 4, 5), (1, 3, 12))),
     "backwards": ("strided", 1, 0, (0, 13, (13,), (-1,))),
     "from an element on": ("strided", 2, 6, (0, 24, (2, 3, 4), (100, -20, 3))),

@@ -117,8 +117,8 @@ def test_any_number_of_threads(launches, name, grid):
 
 
 def test_more_tiles_than_thread_blocks(launches):
-    """A tile of a law by rejection has 16 blocks of the stream a thread; sixteen thousand elements."""
-    size = 4 * 256 * 16 + 5
+    """A tile of a law by rejection has at most 32 blocks of the stream a thread; 32 thousand elements."""
+    size = 4 * 256 * 32 + 5
     got, writes, _ = run(launches, init.trunc_normal_, gpu.Array((size,), "f4"), generator=3)
     assert same(got, init.trunc_normal_(np.empty(size, "f4"), generator=3))
     assert (writes == 1).all()

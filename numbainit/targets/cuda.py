@@ -277,3 +277,34 @@ def empty(shape, dtype, ordinal):
     check_device(ordinal)
     with cuda.gpus[ordinal]:
         return cuda.device_array(shape, dtype)
+
+
+# ---- measuring ----
+
+
+def on(ordinal):
+    """A context in which new work of this thread goes to a device."""
+    return cuda.gpus[ordinal]
+
+
+def synchronize():
+    """Wait for all work of the current device."""
+    cuda.synchronize()
+
+
+def device_seconds(call):
+    """How long the device works on what a call puts on the default stream."""
+    begin, end = cuda.event(), cuda.event()
+    begin.record()
+    call()
+    end.record()
+    end.synchronize()
+    return cuda.event_elapsed_time(begin, end) / 1e3
+
+
+def facts(ordinal):
+    """What a table of timings must say about where they were taken."""
+    name = cuda.gpus[ordinal].name
+    versions = {"driver": api.driver.get_version(), "cuda": cuda.runtime.get_version()}
+    known = {key: ".".join(map(str, version)) for key, version in versions.items()}
+    return known | {"device": name.decode() if isinstance(name, bytes) else str(name)}

@@ -32,7 +32,7 @@ CODES = [(kernel, capability) for kernel in KERNELS for capability in gpu.CAPABI
 
 
 def most_registers(name):
-    """With 32 registers a thread, a multiprocessor runs as many threads as it can: 2,048; with 40, 1,536; with 64, 1,024."""
+    """A multiprocessor runs 2,048 threads, as many as it can, with 32 registers each; 1,536 with 40, 1,024 with 64."""
     law, width, *way = name.split()
     if law == "tail":
         return 72 if width == "64" else 48

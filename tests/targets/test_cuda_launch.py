@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import gpu
 import numbainit as init
 from numbainit.devices import DeviceArray
 
@@ -126,3 +127,58 @@ def test_memory_that_the_driver_does_not_know(target):
     target.driver.cuPointerGetAttribute = unknown
     with pytest.raises(init.InvalidValueError, match="address 0x1000, which the CUDA driver does not know"):
         fill(3)
+
+
+# ---- the same by way of Numba's dispatcher, up to the call of the driver ----
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """What reaches the driver: (handle of the stream, configuration, arguments); compiling is real."""
+    from numba.cuda import codegen, dispatcher
+
+    taken = []
+    device = SimpleNamespace(compute_capability=(9, 0), id=0)
+    function = SimpleNamespace(kernel=None, module=SimpleNamespace(initialized=True))
+    module = SimpleNamespace(get_function=lambda name: function)
+    context = SimpleNamespace(device=device, create_module_image=lambda *image: module)
+    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
+    monkeypatch.setattr(codegen.devices, "get_context", lambda: context)
+
+    def take(stream, configuration, kernel, *arguments):
+        taken.append((int(stream.handle), configuration, [argument.value for argument in arguments]))
+
+    monkeypatch.setattr(dispatcher, "launch", take)
+    return taken
+
+
+@gpu.needed
+@pytest.mark.parametrize("handle", [0, 1, 2, 0x7F00])
+def test_arguments_reach_the_driver_one_by_one_and_without_a_warning(launched, handle):
+    from numba.cuda.cudadrv.driver import Stream, binding
+
+    from numbainit.targets import cuda, cuda_laws
+
+    kernel = cuda._direct(cuda_laws.normal32, cuda._put_strided)  # not the one that others launch
+    stream = Stream(binding.CUstream(handle), external=True) if handle else 0
+    where = 0x7F0000000000, 100, (2, 50), (50, -1)
+    kernel[cuda._FEWEST_BLOCKS, cuda.THREADS, stream](where, 2**40, 2**32 - 1, 2, 3, (0.5, 2.0))
+    ((used, configuration, arguments),) = launched
+    assert used == handle
+    assert (configuration.grid, configuration.block) == ((128, 1, 1), (256, 1, 1))
+    assert arguments == [0x7F0000000000, 100, 2, 50, 50, -1, 2**40, 2**32 - 1, 2, 3, 0.5, 2.0]
+
+
+@gpu.needed
+def test_an_error_of_the_driver_reaches_the_caller(launched, monkeypatch):
+    from numba.cuda import dispatcher
+
+    from numbainit.targets import cuda, cuda_laws
+
+    def fail(*arguments):
+        raise RuntimeError("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES")
+
+    monkeypatch.setattr(dispatcher, "launch", fail)
+    kernel = cuda._direct(cuda_laws.bits32, cuda._put_contiguous)
+    with pytest.raises(RuntimeError, match="LAUNCH_OUT_OF_RESOURCES"):
+        kernel[cuda._FEWEST_BLOCKS, cuda.THREADS]((4096, 4, 1), 0, 1, 2, 3, (0.0,))

@@ -19,6 +19,9 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 
 
+_IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
+
+
 @dataclass(frozen=True)
 class DeviceArray:
     """Memory on a GPU, with the attributes of an ndarray that this package asks for.
@@ -58,7 +61,7 @@ class DeviceArray:
 def on_device(tensor: Any, caller: str) -> DeviceArray | None:
     """The memory of an array on a GPU, or None for anything else. ``caller`` is the name that messages speak of."""
     interface, stream = _interface(tensor)
-    if interface is None:
+    if interface is None or type(tensor).__module__.partition(".")[0] in _IMMUTABLE:
         return None
     if interface.get("mask") is not None:
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the array without it")
@@ -100,7 +103,7 @@ def _check_memory(array: DeviceArray, caller: str) -> None:
     if not array.dtype.isnative:
         native = array.dtype.newbyteorder("=")
         raise InvalidTypeError(f"{caller} fills device arrays in native byte order, got {array.dtype}: use {native}")
-    if any(number % array.itemsize for number in (array.pointer, *array.strides)):
+    if array.itemsize and any(number % array.itemsize for number in (array.pointer, *array.strides)):
         raise InvalidValueError(
             f"{caller} fills device arrays of aligned elements, got address {array.pointer:#x} and strides "
             f"{array.strides} for elements of {array.itemsize} bytes: pass a contiguous copy"

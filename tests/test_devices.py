@@ -120,6 +120,12 @@ def test_what_cannot_be_filled(entries, error, message):
     assert generator.draws == 0
 
 
+def test_arrays_of_jax_stay_as_they_are():
+    immutable = type("ArrayImpl", (Array,), {"__module__": "jaxlib._jax"})
+    with pytest.raises(init.InvalidTypeError, match="jax arrays are immutable; make a new one"):
+        init.normal_(immutable())
+
+
 def test_numba_cuda_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     devices.gpu.cache_clear()

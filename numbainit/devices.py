@@ -18,7 +18,6 @@ import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 
-
 _IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
 
 

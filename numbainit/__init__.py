@@ -1,4 +1,4 @@
-"""``torch.nn.init`` for any array, on every core, with the same values everywhere.
+"""``torch.nn.init`` for any array, on every core and CUDA GPU, with the same values everywhere.
 
 ``import numbainit as init`` replaces ``from torch.nn import init``:
 
@@ -10,7 +10,14 @@ The value of an element is a pure function of the key, the draw and the index of
 """
 
 from numbainit.blocks import Block
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
+from numbainit.errors import (
+    DeviceError,
+    InvalidTypeError,
+    InvalidValueError,
+    MissingExtraError,
+    NumbaInitError,
+    OutputError,
+)
 from numbainit.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.functional import (
     bits,
@@ -53,6 +60,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Block",
+    "DeviceError",
     "Generator",
     "InvalidTypeError",
     "InvalidValueError",

@@ -1,22 +1,26 @@
-"""What a user passed → a NumPy array that can be filled in place, or an error that says what to do instead."""
+"""What a user passed → an array that can be filled in place, of NumPy or on a GPU, or an error that says what to do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from numbainit.devices import DeviceArray, on_device
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 WORDS = tuple(np.dtype(name) for name in ("uint32", "int32", "uint64", "int64"))
 
 
-def writable(tensor: object, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> np.ndarray:
+def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> Any:
     """The array to fill: ``tensor`` itself, as a plain ndarray over the same memory, after every check.
 
-    ``caller`` is the public name that the messages speak of.
+    An array on a GPU becomes a :class:`DeviceArray`. ``caller`` is the public name that the messages speak of.
     """
     if type(tensor) is not np.ndarray:
+        if not isinstance(tensor, np.ndarray) and (array := on_device(tensor, caller)) is not None:
+            return _writable_on_device(array, caller, dtypes)
         tensor = _plain(tensor, caller)
     if tensor.dtype not in dtypes:
         _check_dtype(tensor.dtype, caller, dtypes)
@@ -27,11 +31,23 @@ def writable(tensor: object, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS)
             "owns its memory"
         )
     if not flags.c_contiguous and _may_overlap(tensor):
-        raise InvalidValueError(
-            f"{caller} got a view whose elements share memory, or interleave (strides {tensor.strides} for shape "
-            f"{tensor.shape}), such as a broadcast one: values would be overwritten; pass a copy (array.copy())"
-        )
+        raise _overlapping(tensor, caller)
     return tensor
+
+
+def _writable_on_device(array: DeviceArray, caller: str, dtypes: tuple[np.dtype, ...]) -> DeviceArray:
+    if array.dtype not in dtypes:
+        _check_dtype(array.dtype, caller, dtypes)
+    if _may_overlap(array):
+        raise _overlapping(array, caller)
+    return array
+
+
+def _overlapping(array: np.ndarray | DeviceArray, caller: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"{caller} got a view whose elements share memory, or interleave (strides {array.strides} for shape "
+        f"{array.shape}), such as a broadcast one: values would be overwritten; pass a copy (array.copy())"
+    )
 
 
 def _plain(tensor: object, caller: str) -> np.ndarray:
@@ -45,7 +61,6 @@ def _plain(tensor: object, caller: str) -> np.ndarray:
         "jax": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
         "jaxlib": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
         "torch": "pass tensor.detach().numpy(), which shares the memory of a CPU tensor",
-        "cupy": f"fill on the host and copy: array.set({functional})",
     }.get(library, f"pass numpy.empty(shape, 'float32'), or make a new array: {functional}")
     raise InvalidTypeError(f"{caller} fills a NumPy array in place, got {library}.{type(tensor).__name__}: {remedy}")
 
@@ -60,7 +75,7 @@ def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> 
     )
 
 
-def _may_overlap(array: np.ndarray) -> bool:
+def _may_overlap(array: np.ndarray | DeviceArray) -> bool:
     """Whether two elements could share a byte: each axis must step over all that the finer axes span."""
     if array.size == 0:
         return False
@@ -93,12 +108,13 @@ def is_regular(array: np.ndarray) -> bool:
     return array.flags.aligned and array.dtype.isnative and not any(stride % array.itemsize for stride in array.strides)
 
 
-def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
-    """Describe a regular, non-empty array by its window, and by how far apart in number neighbours on each axis are.
+def merged_axes(array: np.ndarray | DeviceArray, steps: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(length, stride, step) of each axis of a regular array, after axes that continue each other have become one.
 
-    Numbers follow each other along the last axis of the description, which may be one of a single element.
+    Strides count elements of memory, ``steps`` the numbers between neighbours. Numbers follow each other along the last
+    of these axes, which may be one of a single element.
     """
-    axes = [(1, 0, 0)]
+    axes = [(1, 1, 1)]
     for length, stride, step in zip(array.shape, array.strides, steps, strict=True):
         one, (above, *strides) = stride // array.itemsize, axes[-1]
         if length == 1:
@@ -109,8 +125,12 @@ def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
             axes[-1] = above * length, one, step
         else:
             axes.append((length, one, step))
-    if axes[-1][2] != 1:
-        axes.append((1, 1, 1))
+    return axes if axes[-1][2] == 1 else [*axes, (1, 1, 1)]
+
+
+def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
+    """Describe a regular, non-empty array by its window, and by how far apart in number neighbours on each axis are."""
+    axes = merged_axes(array, steps)
     spans = [one * (length - 1) for length, one, _ in axes]
     lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
     window = np.lib.stride_tricks.as_strided(lowest, (1 + sum(map(abs, spans)),), (array.itemsize,))

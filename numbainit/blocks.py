@@ -99,6 +99,11 @@ def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
     return block.shape
 
 
+def whole_block(part: tuple[int, ...], block: Block | None) -> Block:
+    """The block that an array of this shape is: the whole of itself without one."""
+    return Block(part, [0] * len(part)) if block is None else Block(whole_shape(part, block), block.start)
+
+
 def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
         if isinstance(values, (str, bytes, bytearray)):

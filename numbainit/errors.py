@@ -6,6 +6,7 @@
     ├── InvalidValueError   (ValueError)  an argument of the right type with a value that makes no sense
     ├── InvalidTypeError    (TypeError)   an argument, array or dtype of a kind that cannot be used
     ├── OutputError         (OSError)     a file that cannot be written
+    ├── DeviceError         (RuntimeError) a GPU that is not there, or whose driver does not fit what is installed
     └── MissingExtraError   (ImportError) a package that an optional part needs is not installed
 
 Messages say what was got, what is wanted and what to do. All but OutputError are raised before anything is written.
@@ -34,6 +35,10 @@ class InvalidTypeError(NumbaInitError, TypeError):
 
 class OutputError(NumbaInitError, OSError):
     """A file that cannot be written, such as a path that is a folder."""
+
+
+class DeviceError(NumbaInitError, RuntimeError):
+    """A GPU that is not there, or whose driver is older than the CUDA that is installed."""
 
 
 class MissingExtraError(NumbaInitError, ImportError):

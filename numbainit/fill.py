@@ -1,4 +1,4 @@
-"""A checked array, a law with its numbers, a key and a draw → the array filled, on one thread or all.
+"""A checked array, a law with its numbers, a key and a draw → the array filled, on one thread or all, or on its GPU.
 
 The target, and Numba with it, is imported at the first fill: ``import numbainit`` stays quick.
 """
@@ -14,12 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from numbainit.arrays import is_regular, strided
-from numbainit.blocks import Block, c_strides, whole_shape
+from numbainit.blocks import Block, c_strides, whole_block, whole_shape
+from numbainit.devices import DeviceArray, gpu
 from numbainit.generator import GeneratorLike, Stream, as_generator
-from numbainit.parameters import Law
+from numbainit.parameters import Law, constant_law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
+Array: TypeAlias = np.ndarray | DeviceArray
 Laws: TypeAlias = Sequence[tuple[tuple[slice, ...], Law]]
 
 
@@ -71,7 +73,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
-def fill(array: np.ndarray, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
+def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
     """Fill ``array``, which may be a block of a larger one, with the law's values for the generator's next draw.
 
     The last checks are made here, those of the block and the generator: only now may it be drawn from.
@@ -82,18 +84,29 @@ def fill(array: np.ndarray, law: Law, generator: GeneratorLike, block: Block | N
         fill_from(array, law, stream, block)
 
 
-def fill_parts(array: np.ndarray, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
+def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
     """Fill parts of ``array``, each given by an index and with a law of its own, for one draw."""
-    whole = block or Block(array.shape, [0] * array.ndim)
-    whole.check(array.shape)
+    whole = whole_block(array.shape, block)
     stream = as_generator(generator).next_stream()
     for index, law in laws:
         if array[index].size:
             fill_from(array[index], law, stream, whole.within(index))
 
 
-def fill_from(array: np.ndarray, law: Law, stream: Stream, block: Block | None = None) -> None:
+def fill_constant(array: Array, value: float, block: Block | None = None) -> None:
+    """Fill ``array`` with one value, whatever part of a larger one it is."""
+    whole_shape(array.shape, block)
+    if not isinstance(array, DeviceArray):
+        array.fill(value)
+    elif array.size:
+        gpu().fill(array, constant_law(value), (0, 0, 0), None)
+
+
+def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None) -> None:
     """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
+    if isinstance(array, DeviceArray):
+        gpu().fill(array, law, stream, block)
+        return
     cpu = _launcher.cpu or _launcher.load()
     address = cpu.address(law.name, array.itemsize)
     if block is not None and not block.is_range(array.shape) and is_regular(array):
@@ -133,7 +146,7 @@ def call(kernel: Any, arguments: tuple) -> None:
 
 def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, block: Block | None) -> None:
     """Through a small scratch, for misaligned memory, foreign byte order and strides between elements."""
-    block = block or Block(array.shape, [0] * array.ndim)
+    block = whole_block(array.shape, block)
     if array.size <= _PIECE:
         scratch = np.empty(array.shape, array.dtype.newbyteorder("="))
         fill_from(scratch, law, stream, block)
@@ -146,16 +159,21 @@ def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, block: Block | 
         _fill_in_pieces(array[index], law, stream, block.within(index))
 
 
-def fill_sparse(matrix: np.ndarray, zeros: int, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
+def fill_sparse(matrix: Array, zeros: int, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
     """Fill a matrix with the law's values, but ``zeros`` of each column of the whole, at random rows, with zeros."""
-    block = block or Block(matrix.shape, (0, 0))
-    block.check(matrix.shape)
+    block = whole_block(matrix.shape, block)
     stream = as_generator(generator).next_stream()
     if not matrix.size:
         return
-    if is_regular(matrix):
+    if isinstance(matrix, DeviceArray):
+        gpu().fill_sparse(matrix, zeros, law, stream, block)
+    elif is_regular(matrix):
         _fill_sparse_from(matrix, zeros, law, stream, block)
-        return
+    else:
+        _fill_sparse_in_pieces(matrix, zeros, law, stream, block)
+
+
+def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, stream: Stream, block: Block) -> None:
     width = max(1, _PIECE // matrix.shape[0])
     for begin in range(0, matrix.shape[1], width):
         index = slice(0, matrix.shape[0]), slice(begin, min(begin + width, matrix.shape[1]))

@@ -4,10 +4,11 @@ Each takes the parameters of its in-place twin, and then, by keyword:
 
 dtype : "float32" or "float64"
     Of the new array (``bits``: "uint32", "int32", "uint64" or "int64").
-device : None or "cpu"
-    Where it lives.
+device : None, "cpu", "cuda" or "cuda:<number>"
+    Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array.
 like : array, optional
-    Make an array of the same library, which is NumPy for now. Only the library counts, not dtype or shape.
+    Make an array where this one lives: of NumPy, or on the same GPU. Only the place counts, not dtype or shape.
+    For a torch tensor on a GPU, fill ``torch.empty(..., device="cuda")`` in place.
 block, layout : as for the in-place twin
     ``shape`` is that of the part.
 generator : as for the in-place twin
@@ -23,7 +24,7 @@ from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from numbainit import init
+from numbainit import devices, init
 from numbainit.arrays import FLOATS, WORDS
 from numbainit.blocks import Block
 from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
@@ -405,6 +406,8 @@ def bits(
 def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *arguments: Any, **keywords: Any) -> Any:
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
     if _is_array(shape, fill):
+        if device is not None:
+            devices.place_of(shape, device, "the array given")
         old = fill.__name__.removesuffix("_")
         warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)
@@ -419,18 +422,28 @@ def _is_array(shape: Any, fill: Callable) -> bool:
     return not ints or fill is init.bits_
 
 
-def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtype, ...]) -> np.ndarray:
-    if device not in (None, "cpu"):
-        raise InvalidValueError(f"device must be None or 'cpu', got {device!r}: make the array there and copy into it")
-    if like is not None and not isinstance(like, np.ndarray):
-        raise InvalidTypeError(
-            f"like must be a NumPy array, got {type(like).__module__}.{type(like).__name__}: convert the result"
-        )
+def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtype, ...]) -> Any:
+    place = devices.place_of_name(device)
+    if like is not None:
+        _check_like(like)
+        place = devices.place_of(like, device, "like")
     sizes, known = _checked_shape(shape), _checked_dtype(dtype, dtypes)
     try:
-        return np.empty(sizes, known)
+        return np.empty(sizes, known) if place is None else devices.empty(sizes, known, place)
     except ValueError as error:  # too many axes or bytes for any array
         raise InvalidValueError(f"shape {sizes} cannot be an array: {error}") from None
+
+
+def _check_like(like: Any) -> None:
+    if type(like).__module__.partition(".")[0] == "torch":
+        remedy = "make it with torch.empty(...) and fill it in place"
+    elif isinstance(like, np.ndarray) or hasattr(like, "__cuda_array_interface__"):
+        return
+    else:
+        remedy = "convert the result"
+    raise InvalidTypeError(
+        f"like must be a NumPy array or an array on a GPU, got {type(like).__module__}.{type(like).__name__}: {remedy}"
+    )
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:

@@ -1,21 +1,20 @@
 """The ``torch.nn.init`` family, in place: check, scale, one fill. The file to read first.
 
-Every function takes a writable NumPy array of float32 or float64 with any strides and memory order, fills it, and
-returns the same object. Element i of the logical C order depends on the generator's key, the number of the draw and i
-alone: not on threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
+Every function takes a writable array of float32 or float64 with any strides and memory order, of NumPy or on a CUDA GPU
+(anything with ``__cuda_array_interface__``), fills it, and returns the same object. Element i of the logical C order
+depends on the generator's key, the number of the draw and i alone: not on the device, threads, strides, memory order,
+the length of the array, nor (to float32 precision) on its width.
 """
 
 import math
 from typing import TypeVar
-
-import numpy as np
 
 from numbainit import matrices, parameters
 from numbainit.arrays import WORDS, writable
 from numbainit.blocks import Block, whole_shape
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, checked_mode
-from numbainit.fill import fill, fill_parts
+from numbainit.fill import fill, fill_constant, fill_parts
 from numbainit.generator import GeneratorLike
 from numbainit.layouts import LayoutLike, parts_of
 
@@ -66,7 +65,7 @@ def uniform_(
         a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype; a read-only
         array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -109,7 +108,7 @@ def normal_(
     InvalidValueError
         std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -162,7 +161,7 @@ def trunc_normal_(
         std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
         read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not an array of NumPy or on a GPU, or not of float32 or float64.
 
     Notes
     -----
@@ -193,7 +192,7 @@ def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    _fill_constant(array, parameters.constant(val, array.dtype), block)
+    fill_constant(array, parameters.constant(val, array.dtype), block)
     return tensor
 
 
@@ -206,7 +205,7 @@ def ones_(tensor: A, *, block: Block | None = None) -> A:
     >>> init.ones_(np.empty(2, "float32"))
     array([1., 1.], dtype=float32)
     """
-    _fill_constant(writable(tensor, "ones_"), 1.0, block)
+    fill_constant(writable(tensor, "ones_"), 1.0, block)
     return tensor
 
 
@@ -219,7 +218,7 @@ def zeros_(tensor: A, *, block: Block | None = None) -> A:
     >>> init.zeros_(np.empty(2, "float32"))
     array([0., 0.], dtype=float32)
     """
-    _fill_constant(writable(tensor, "zeros_"), 0.0, block)
+    fill_constant(writable(tensor, "zeros_"), 0.0, block)
     return tensor
 
 
@@ -440,8 +439,9 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, 
     Notes
     -----
     The product of Householder reflections of Gaussian vectors (Stewart, SIAM J. Numer. Anal. 17, 1980), with the
-    signs that make it Haar's. Equal law and orthogonality to the dtype's precision everywhere; the last bits depend on
-    the BLAS in use. Made in the memory of a contiguous array, with temporaries of a few hundred columns.
+    signs that make it Haar's; on a GPU, Q of a QR factorisation by CuPy, with those signs. Equal law and orthogonality
+    to the dtype's precision everywhere; the last bits depend on the BLAS in use. Made in the memory of a contiguous
+    array, with temporaries of a few hundred columns; on a GPU in a copy.
 
     Examples
     --------
@@ -523,11 +523,6 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
     unsigned = array.view(array.dtype.str.replace("i", "u"))
     fill(unsigned, parameters.BITS, generator, block)
     return tensor
-
-
-def _fill_constant(array: np.ndarray, value: float, block: Block | None) -> None:
-    whole_shape(array.shape, block)
-    array.fill(value)
 
 
 def _fill_xavier(array, gain, law, generator, block, layout) -> None:

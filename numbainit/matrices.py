@@ -7,17 +7,18 @@ import math
 
 import numpy as np
 
-from numbainit import parameters
+from numbainit import device_matrices, parameters
 from numbainit.arrays import is_regular
 from numbainit.blocks import Block, whole_shape
+from numbainit.devices import DeviceArray
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.fill import fill, fill_sparse
+from numbainit.fill import Array, fill, fill_sparse
 from numbainit.generator import GeneratorLike
 from numbainit.haar import haar
 from numbainit.layouts import LayoutLike, axes_by_kind
 
 
-def eye(array: np.ndarray, block: Block | None) -> None:
+def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
@@ -26,6 +27,9 @@ def eye(array: np.ndarray, block: Block | None) -> None:
     row, column = max(below, 0), max(-below, 0)
     rows, columns = array.shape
     count = min(rows - row, columns - column)
+    if isinstance(array, DeviceArray):
+        device_matrices.eye(array, row, column, count)
+        return
     array.fill(0)
     if count > 0:
         elements = array.ravel() if array.flags.c_contiguous else array.flat
@@ -33,7 +37,7 @@ def eye(array: np.ndarray, block: Block | None) -> None:
         elements[begin : begin + (count - 1) * step + 1 : step] = 1
 
 
-def dirac(array: np.ndarray, groups: int, block: Block | None, layout: LayoutLike) -> None:
+def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
     if array.ndim not in (3, 4, 5):
         raise InvalidValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array)}")
@@ -50,6 +54,9 @@ def dirac(array: np.ndarray, groups: int, block: Block | None, layout: LayoutLik
     if whole[0] % groups:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={groups}")
     start = [block.start[axis] for axis in order] if block else [0] * array.ndim
+    if isinstance(array, DeviceArray):
+        device_matrices.dirac(array.transpose(order), whole, start, groups)
+        return
     array.fill(0)
     outputs = start[0] + np.arange(array.shape[order[0]])
     channels = outputs % max(whole[0] // groups, 1) - start[1]
@@ -60,9 +67,7 @@ def dirac(array: np.ndarray, groups: int, block: Block | None, layout: LayoutLik
         kernel[(outputs[passed] - start[0], channels[passed], *centre)] = 1
 
 
-def sparse(
-    array: np.ndarray, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None
-) -> None:
+def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
@@ -74,24 +79,27 @@ def sparse(
     fill_sparse(array, math.ceil(share * rows), law, generator, block)
 
 
-def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
+def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
     """``gain`` times Haar-distributed orthonormal columns, or rows if there are fewer, for each expert alone."""
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
     experts, outputs, *others = axes_by_kind(layout, array.ndim)
     weights = array.transpose(experts + outputs + [axis for kind in others for axis in kind])
+    stack = [math.prod(array.shape[axis] for axis in axes) for axes in (experts, outputs)]
+    if isinstance(weights, DeviceArray):
+        device_matrices.orthogonal(weights, stack[0], stack[1], scale, generator)
+        return
     contiguous = weights.flags.c_contiguous and is_regular(weights)
     work = weights if contiguous else np.empty(weights.shape, array.dtype.newbyteorder("="))
     fill(work, parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return
-    size = math.prod(array.shape[axis] for axis in outputs)
-    for expert in work.reshape(math.prod(array.shape[axis] for axis in experts), size, -1):
+    for expert in work.reshape(*stack, -1):
         haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, scale)
     if work is not weights:
         weights[...] = work
 
 
-def _dimensions(array: np.ndarray) -> str:
+def _dimensions(array: Array) -> str:
     return f"{array.ndim}, shape {array.shape}"

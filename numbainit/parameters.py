@@ -119,6 +119,11 @@ def constant(val: object, dtype: np.dtype) -> float:
     return number
 
 
+def constant_law(value: float) -> Law:
+    """One value everywhere, for targets that have no fill of their own."""
+    return Law("constant", (value,))
+
+
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
     """N(mean, std^2)."""
     return _normal(real("mean", mean), real("std", std), dtype)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import headers
-from numbainit.bench import figure, peers
+from numbainit.bench import device, figure, peers
 from numbainit.bench.timing import Case, Row, measure
 from numbainit.errors import InvalidValueError, suggestion
 from numbainit.recipes import models
@@ -114,11 +114,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help=f"separated by commas, of {', '.join(_CASES)} (default: all but {', '.join(_ON_REQUEST)})",
     )
     parser.add_argument("--dtype", choices=(*_DTYPES, "both"), default="both", help="(default: both)")
-    parser.add_argument("--size", metavar="N", default="2^26", help="elements of large arrays (default: 2^26)")
+    parser.add_argument("--size", metavar="N", help="elements of large arrays (default: 2^26)")
     parser.add_argument("--threads", metavar="N", help="of numbainit and torch (default: all)")
     parser.add_argument("--rounds", metavar="N", default="5", help="of which the best counts (default: 5)")
     known = ", ".join(peers.PEERS)
     parser.add_argument("--peers", metavar="NAMES", help=f"of {known}, or none (default: those installed)")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="cuda or cuda:<number>: check the bits of a GPU, then measure it beside CuPy, torch, JAX; with --dtype, "
+        "--size (default: 2^28), --rounds and --json",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument(
         "--figure", metavar="FILE", help="also draw throughput against size and threads, as .png or .svg"
@@ -134,7 +140,7 @@ def _checked(arguments: argparse.Namespace) -> Options:
     return Options(
         laws=_DEFAULT if arguments.laws is None else _names("laws", arguments.laws, tuple(_CASES)),
         dtypes=dtypes,
-        size=_count("size", arguments.size),
+        size=_SIZE if arguments.size is None else _count("size", arguments.size),
         threads=threads,
         rounds=_count("rounds", arguments.rounds),
         peers=_peers(arguments.peers),
@@ -201,6 +207,8 @@ class Report:
 
 def run(arguments: argparse.Namespace) -> int:
     """``numbainit bench``: everything typed is checked before anything is measured."""
+    if arguments.device not in (None, "cpu"):
+        return _run_on_device(arguments)
     options = _checked(arguments)
     report = Report(peers.machine(options.peers), options)
     with peers.threads(options.threads), _status() as say:
@@ -218,6 +226,15 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print_table(report)
     return 0
+
+
+def _run_on_device(arguments: argparse.Namespace) -> int:
+    for option in ("laws", "threads", "peers", "figure"):
+        if getattr(arguments, option) is not None:
+            raise InvalidValueError(f"got --{option} with --device {arguments.device}; leave out one of the two")
+    dtypes = tuple(_DTYPES.values()) if arguments.dtype == "both" else (_DTYPES[arguments.dtype],)
+    size = device.SIZE if arguments.size is None else _count("size", arguments.size)
+    return device.run(arguments.device, dtypes, size, _count("rounds", arguments.rounds), arguments.json)
 
 
 def _fit(report: Report) -> None:

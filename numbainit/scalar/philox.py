@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from numbainit.scalar.options import INLINE
-from numbainit.scalar.rounding import swap_halves
+from numbainit.scalar.rounding import swap_halves, wide_product
 
 _MULTIPLIER_0 = np.uint64(0xD2511F53)
 _MULTIPLIER_1 = np.uint64(0xCD9E8D57)
@@ -24,8 +24,8 @@ _32 = np.uint64(32)
 
 @njit(**INLINE)
 def _round(c0, c1, c2, c3, k0, k1):
-    p0 = _MULTIPLIER_0 * (c0 & _LOW32)
-    p1 = _MULTIPLIER_1 * (c2 & _LOW32)
+    p0 = wide_product(_MULTIPLIER_0, c0)
+    p1 = wide_product(_MULTIPLIER_1, c2)
     return (p1 >> _32) ^ c1 ^ k0, p1, (p0 >> _32) ^ c3 ^ k1, p0
 
 
@@ -72,6 +72,6 @@ def philox4x32_pairs(c0, c1, c2, c3, k0, k1):
     takes less than making two words and joining them.
     """
     c0, c1, c2, c3, k0, k1 = _nine_rounds(c0, c1, c2, c3, k0, k1)
-    p0 = _MULTIPLIER_0 * (c0 & _LOW32)
-    p1 = _MULTIPLIER_1 * (c2 & _LOW32)
+    p0 = wide_product(_MULTIPLIER_0, c0)
+    p1 = wide_product(_MULTIPLIER_1, c2)
     return swap_halves(p1) ^ ((c1 ^ k0) & _LOW32), swap_halves(p0) ^ ((c3 ^ k1) & _LOW32)

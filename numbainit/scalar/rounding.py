@@ -1,8 +1,9 @@
-"""Two or three floats of one width → one correctly rounded result, the same bits on every CPU; and moves of bits.
+"""Two or three floats of one width → one correctly rounded result, the same bits everywhere; and moves of bits.
 
 The laws promise equal bits of *floats*, so no compiler may choose a rounding for them. Here each operation is a Numba
 intrinsic that names its rounding: IEEE 754 to nearest, ties to even. On a CPU without fused multiply-add LLVM calls the
-C library's ``fma``, which is slow and gives the same bits.
+C library's ``fma``, which is slow and gives the same bits. On a CUDA GPU a plain product and a plain sum are fused by
+the linker whatever the options say, so there each is NVVM's own operation, which nothing may fuse.
 
 All floats of an operation have the same type, float32 or float64; mixing widths is a typing error instead of a silent
 promotion.
@@ -16,6 +17,18 @@ from numba.extending import intrinsic
 
 _BITS_OF = {types.float32: types.int32, types.float64: types.int64}
 _FLOAT_OF = {bits: number for number, bits in _BITS_OF.items()}
+
+
+def _of_gpu(builder):
+    return "nvptx" in builder.module.triple
+
+
+def _nvvm(builder, operation, args):
+    """Call NVVM's operation of this name: the roundings that LLVM alone leaves to its optimizers."""
+    kind = args[0].type
+    name = f"llvm.nvvm.{operation}.rn.{'f' if kind == ir.FloatType() else 'd'}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * len(args)), name)
+    return builder.call(function, args)
 
 
 def _signature(name, *operands):
@@ -40,7 +53,7 @@ def mul(typingctx, a, b):
     """``a * b`` rounded once, never fused with what follows."""
 
     def codegen(context, builder, signature, args):
-        return builder.fmul(*args)
+        return _nvvm(builder, "mul", args) if _of_gpu(builder) else builder.fmul(*args)
 
     return _signature("mul", a, b), codegen
 
@@ -50,7 +63,7 @@ def add(typingctx, a, b):
     """``a + b`` rounded once, never fused with what precedes."""
 
     def codegen(context, builder, signature, args):
-        return builder.fadd(*args)
+        return _nvvm(builder, "add", args) if _of_gpu(builder) else builder.fadd(*args)
 
     return _signature("add", a, b), codegen
 
@@ -60,6 +73,8 @@ def sqrt(typingctx, a):
     """The square root, correctly rounded."""
 
     def codegen(context, builder, signature, args):
+        if _of_gpu(builder):
+            return _nvvm(builder, "sqrt", args)
         return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [args[0].type]), args)
 
     return _signature("sqrt", a), codegen
@@ -99,6 +114,24 @@ def bits_to_float(typingctx, a):
         return builder.bitcast(args[0], context.get_value_type(signature.return_type))
 
     return _FLOAT_OF[a](a), codegen
+
+
+@intrinsic
+def wide_product(typingctx, multiplier, word):
+    """The 64-bit product of a 32-bit number in a uint64 with the lower half of another; what is above that is cut off.
+
+    Written as PTX for a GPU: LLVM would multiply 64-bit numbers there, which costs an addition more.
+    """
+
+    def codegen(context, builder, signature, args):
+        kind = args[0].type
+        if not _of_gpu(builder):
+            return builder.mul(args[0], builder.and_(args[1], ir.Constant(kind, 0xFFFFFFFF)))
+        half = ir.IntType(32)
+        mul = ir.InlineAsm(ir.FunctionType(kind, [half, half]), "mul.wide.u32 $0, $1, $2;", "=l,r,r")
+        return builder.call(mul, [builder.trunc(arg, half) for arg in args])
+
+    return types.uint64(types.uint64, types.uint64), codegen
 
 
 @intrinsic

@@ -16,6 +16,7 @@ from numbainit.parameters import MOST_NUMBERS
 from numbainit.scalar import laws
 from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32, philox4x32_pairs
+from numbainit.scalar.purposes import ACCEPTANCE, ATTEMPT, LOW, MASK, VALUES
 from numbainit.scalar.rounding import fma
 from numbainit.targets.cache import c_function
 from numbainit.targets.lanes import LANES, append_outside
@@ -26,9 +27,6 @@ _PLACES = CHUNK + LANES  # rejected values of a chunk, and room for one more gro
 _CHUNK_BLOCKS = np.uint64(CHUNK // 4)
 _GROUP = np.uint64(LANES)  # rejected values that are redone together
 
-# purposes: what the words of a block are for
-_VALUES, _LOW, _MASK, _ACCEPTANCE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
-_ATTEMPT = np.uint64(1 << 8)
 _LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 _0, _1, _2, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
@@ -85,8 +83,8 @@ def _fill_words32(out, stream, tag):
 def _fill_words64(out, stream):
     """High and low words of whole blocks into an array of uint64."""
     for j in range(np.uint64(out.size) // _4):
-        h01, h23 = _pairs(stream, j, _VALUES)
-        l01, l23 = _pairs(stream, j, _LOW)
+        h01, h23 = _pairs(stream, j, VALUES)
+        l01, l23 = _pairs(stream, j, LOW)
         out[_4 * j] = h01 << _32 | l01 & _LOW32
         out[_4 * j + _1] = h01 & ~_LOW32 | l01 >> _32
         out[_4 * j + _2] = h23 << _32 | l23 & _LOW32
@@ -95,7 +93,7 @@ def _fill_words64(out, stream):
 
 @inline
 def bits32(out, stream, numbers):
-    _fill_words32(out, stream, _VALUES)
+    _fill_words32(out, stream, VALUES)
 
 
 @inline
@@ -105,7 +103,7 @@ def bits64(out, stream, numbers):
 
 @inline
 def mask_words(out, stream, numbers):
-    _fill_words32(out, stream, _MASK)
+    _fill_words32(out, stream, MASK)
 
 
 # ---- laws that take each word by itself: words first, then values in their place ----
@@ -114,7 +112,7 @@ def mask_words(out, stream, numbers):
 @inline
 def uniform32(out, stream, numbers):
     words = out.view(np.uint32)
-    _fill_words32(words, stream, _VALUES)
+    _fill_words32(words, stream, VALUES)
     a, width = np.float32(numbers[0]), np.float32(numbers[1])
     smallest, largest = np.float32(numbers[2]), np.float32(numbers[3])
     for i in range(np.uint64(out.size)):
@@ -138,7 +136,7 @@ def uniform64(out, stream, numbers):
 def normal32(out, stream, numbers):
     mean, std = np.float32(numbers[0]), np.float32(numbers[1])
     for j in range(np.uint64(out.size) // _4):
-        w0, w1, w2, w3 = _words(stream, j, _VALUES)
+        w0, w1, w2, w3 = _words(stream, j, VALUES)
         z0, z1 = laws.normal_pair32(w0, w1)
         z2, z3 = laws.normal_pair32(w2, w3)
         out[_4 * j] = fma(z0, std, mean)
@@ -151,8 +149,8 @@ def normal32(out, stream, numbers):
 def normal64(out, stream, numbers):
     mean, std = numbers[0], numbers[1]
     for j in range(np.uint64(out.size) // _4):
-        h0, h1, h2, h3 = _words(stream, j, _VALUES)
-        l0, l1, l2, l3 = _words(stream, j, _LOW)
+        h0, h1, h2, h3 = _words(stream, j, VALUES)
+        l0, l1, l2, l3 = _words(stream, j, LOW)
         z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
         z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
         out[_4 * j] = fma(z0, std, mean)
@@ -211,7 +209,7 @@ def _redo_rejected(value, arguments, out, stream, smallest, largest):
     count = _find_rejected(out, places, smallest, largest)
     attempt = _0
     while count > _0:
-        attempt += _ATTEMPT
+        attempt += ATTEMPT
         _redo(value, arguments, out, places, count, stream, attempt)
         count = _keep_rejected(out, places, count, smallest, largest)
 
@@ -225,7 +223,7 @@ def _normal_at32(stream, place, tag, mean, std):
 @inline
 def _normal_at64(stream, place, tag, mean, std):
     h0, h1 = _words_at(stream, place, tag)
-    l0, l1 = _words_at(stream, place, tag | _LOW)
+    l0, l1 = _words_at(stream, place, tag | LOW)
     cos, sin = laws.normal_pair64(h0, l0, h1, l1)
     return fma(sin if place & _1 else cos, std, mean)
 
@@ -245,13 +243,13 @@ def trunc_normal64(out, stream, numbers):
 
 @inline
 def _tail_at32(stream, place, tag, *arguments):
-    return laws.tail32(_word_at(stream, place, tag), _word_at(stream, place, tag | _ACCEPTANCE), *arguments)
+    return laws.tail32(_word_at(stream, place, tag), _word_at(stream, place, tag | ACCEPTANCE), *arguments)
 
 
 @inline
 def _tail_at64(stream, place, tag, *arguments):
-    high, low = _word_at(stream, place, tag), _word_at(stream, place, tag | _LOW)
-    return laws.tail64(high, low, _word_at(stream, place, tag | _ACCEPTANCE), *arguments)
+    high, low = _word_at(stream, place, tag), _word_at(stream, place, tag | LOW)
+    return laws.tail64(high, low, _word_at(stream, place, tag | ACCEPTANCE), *arguments)
 
 
 @inline
@@ -260,8 +258,8 @@ def tail32(out, stream, numbers):
     t1, t0 = np.float32(numbers[5]), np.float32(numbers[6])
     arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
     words, acceptances = out.view(np.uint32), stack_array(CHUNK, np.uint32(0))[: out.size]
-    _fill_words32(words, stream, _VALUES)
-    _fill_words32(acceptances, stream, _ACCEPTANCE)
+    _fill_words32(words, stream, VALUES)
+    _fill_words32(acceptances, stream, ACCEPTANCE)
     for i in range(np.uint64(out.size)):
         out[i] = laws.tail32(words[i], acceptances[i], *arguments)
     _redo_rejected(_tail_at32, arguments, out, stream, np.float32(numbers[7]), np.float32(numbers[8]))
@@ -273,7 +271,7 @@ def tail64(out, stream, numbers):
     arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
     words, acceptances = out.view(np.uint64), stack_array(CHUNK, np.uint32(0))[: out.size]
     _fill_words64(words, stream)
-    _fill_words32(acceptances, stream, _ACCEPTANCE)
+    _fill_words32(acceptances, stream, ACCEPTANCE)
     for i in range(np.uint64(out.size)):
         word = words[i]
         out[i] = laws.tail64(np.uint32(word >> _32), np.uint32(word), acceptances[i], *arguments)

@@ -37,7 +37,7 @@ laws = {
 }
 sparse = {
     f"sparse {8 * itemsize} {way}": assembly(
-        loop, 0, 0, np.empty((8, 8), f"f{itemsize}"), 4, 16, 1, 2, 0, np.empty(9)
+        loop, 0, 0, np.empty((8, 8), f"f{itemsize}"), (np.uint64(0),) * 4, 4, 16, 1, 2, 0, np.empty(9)
     )
     for itemsize in (4, 8)
     for way, loop in cpu.SPARSE["C"]._asdict().items()

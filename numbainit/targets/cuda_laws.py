@@ -1,0 +1,143 @@
+"""A block of the stream → its four values, under each law: the bodies of the kernels of a GPU.
+
+The names are those of ``cpu_laws.py``, and so are the values; but here a thread makes four elements in its registers,
+where a core makes thousands in memory. ``numbers`` are float64, as the host has checked them, and each is rounded to
+the width of the law. The laws by rejection (``trunc_normal``, ``tail``) make one attempt; their last two numbers are
+the bounds that a value must keep. ``stream`` is (draw, k0, k1).
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+
+from numbainit.scalar import laws
+from numbainit.scalar.options import INLINE
+from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.purposes import ACCEPTANCE, LOW, MASK
+from numbainit.scalar.rounding import fma
+
+_32 = np.uint64(32)
+_1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
+
+inline = register_jitable(**INLINE)
+
+
+@inline
+def _words(stream, block, tag):
+    """The four words of block number ``block``, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
+    draw, k0, k1 = stream
+    w0, w1, w2, w3 = philox4x32(block, block >> _32, draw, tag, k0, k1)
+    return np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
+
+
+@inline
+def mask_word(stream, place):
+    """The word that decides whether element ``place`` of a sparse matrix stays. By selects: an index needs memory."""
+    w0, w1, w2, w3 = _words(stream, place // _4, MASK)
+    even, odd = (w2 if place & _2 else w0), (w3 if place & _2 else w1)
+    return odd if place & _1 else even
+
+
+@inline
+def _joined(high, low):
+    return np.uint64(high) << _32 | np.uint64(low)
+
+
+@inline
+def bits32(stream, block, tag, numbers):
+    return _words(stream, block, tag)
+
+
+@inline
+def bits64(stream, block, tag, numbers):
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    return _joined(h0, l0), _joined(h1, l1), _joined(h2, l2), _joined(h3, l3)
+
+
+@inline
+def constant32(stream, block, tag, numbers):
+    value = np.float32(numbers[0])
+    return value, value, value, value
+
+
+@inline
+def constant64(stream, block, tag, numbers):
+    value = numbers[0]
+    return value, value, value, value
+
+
+@inline
+def uniform32(stream, block, tag, numbers):
+    a, width = np.float32(numbers[0]), np.float32(numbers[1])
+    smallest, largest = np.float32(numbers[2]), np.float32(numbers[3])
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    return (
+        laws.uniform_between32(w0, a, width, smallest, largest),
+        laws.uniform_between32(w1, a, width, smallest, largest),
+        laws.uniform_between32(w2, a, width, smallest, largest),
+        laws.uniform_between32(w3, a, width, smallest, largest),
+    )
+
+
+@inline
+def uniform64(stream, block, tag, numbers):
+    a, width, smallest, largest = numbers
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    return (
+        laws.uniform_between64(h0, l0, a, width, smallest, largest),
+        laws.uniform_between64(h1, l1, a, width, smallest, largest),
+        laws.uniform_between64(h2, l2, a, width, smallest, largest),
+        laws.uniform_between64(h3, l3, a, width, smallest, largest),
+    )
+
+
+@inline
+def normal32(stream, block, tag, numbers):
+    mean, std = np.float32(numbers[0]), np.float32(numbers[1])
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    z0, z1 = laws.normal_pair32(w0, w1)
+    z2, z3 = laws.normal_pair32(w2, w3)
+    return fma(z0, std, mean), fma(z1, std, mean), fma(z2, std, mean), fma(z3, std, mean)
+
+
+@inline
+def normal64(stream, block, tag, numbers):
+    mean, std = numbers[0], numbers[1]
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
+    z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
+    return fma(z0, std, mean), fma(z1, std, mean), fma(z2, std, mean), fma(z3, std, mean)
+
+
+trunc_normal32, trunc_normal64 = normal32, normal64
+
+
+@inline
+def tail32(stream, block, tag, numbers):
+    s1, s0 = np.float32(numbers[3]), np.float32(numbers[4])
+    t1, t0 = np.float32(numbers[5]), np.float32(numbers[6])
+    arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    a0, a1, a2, a3 = _words(stream, block, tag | ACCEPTANCE)
+    return (
+        laws.tail32(w0, a0, *arguments),
+        laws.tail32(w1, a1, *arguments),
+        laws.tail32(w2, a2, *arguments),
+        laws.tail32(w3, a3, *arguments),
+    )
+
+
+@inline
+def tail64(stream, block, tag, numbers):
+    arguments = (numbers[0] > 0.0, *numbers[1:7])
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    a0, a1, a2, a3 = _words(stream, block, tag | ACCEPTANCE)
+    return (
+        laws.tail64(h0, l0, a0, *arguments),
+        laws.tail64(h1, l1, a1, *arguments),
+        laws.tail64(h2, l2, a2, *arguments),
+        laws.tail64(h3, l3, a3, *arguments),
+    )

@@ -1,0 +1,259 @@
+"""Arrays on a real GPU → the bits that the CPU gives, whatever the library, the layout and the stream.
+
+Skipped without a card. What can be shown without one stands beside this file: ``test_cuda_values.py`` runs the
+compiled kernels, ``test_cuda_code.py`` reads them. Bits are compared with the CPU's, which are tested elsewhere.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+
+import numpy as np
+import pytest
+import test_golden as golden
+
+import numbainit as init
+import reference
+
+
+def _missing():
+    """Why nothing can be run here, or an empty text."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "numba-cuda is not installed"
+    from numba import cuda
+
+    return "" if cuda.is_available() else "there is no CUDA device"
+
+
+pytestmark = [pytest.mark.cuda, pytest.mark.skipif(bool(_missing()), reason=_missing())]
+
+FILLS = {
+    "bits u4": (init.bits_, "u4", ()),
+    "bits i8": (init.bits_, "i8", ()),
+    "uniform f4": (init.uniform_, "f4", (-1.0, 3.0)),
+    "uniform f8": (init.uniform_, "f8", (-1.0, 3.0)),
+    "normal f4": (init.normal_, "f4", (1.0, 2.0)),
+    "normal f8": (init.normal_, "f8", (1.0, 2.0)),
+    "trunc_normal f4": (init.trunc_normal_, "f4", ()),
+    "trunc_normal f8": (init.trunc_normal_, "f8", ()),
+    "tail f4": (init.trunc_normal_, "f4", (0.0, 1.0, 3.0, 9.0)),
+    "tail f8": (init.trunc_normal_, "f8", (0.0, 1.0, 3.0, 9.0)),
+}
+SIZES = [1, 3, 4, 5, 1023, 4 * 256 * 16 + 1, (1 << 20) + 3]
+LIBRARIES = ["cupy", "numba", "torch"]
+
+
+class Library:
+    """Makes device arrays and brings them back."""
+
+    def __init__(self, name):
+        self.name = name
+        if name == "numba":
+            from numba import cuda
+
+            self.module = cuda
+            return
+        self.module = pytest.importorskip(name, reason=f"{name} is not installed")
+        if name == "torch" and not self.module.cuda.is_available():
+            pytest.skip("torch sees no CUDA device")
+
+    def zeros(self, shape, dtype):
+        host = np.zeros(shape, dtype)
+        if self.name == "torch":
+            return self.module.from_numpy(host).cuda()
+        return self.module.to_device(host) if self.name == "numba" else self.module.asarray(host)
+
+    def host(self, array):
+        if self.name == "torch":
+            return array.detach().cpu().numpy()
+        return array.copy_to_host() if self.name == "numba" else array.get()
+
+    def stream(self):
+        """A stream of its own, as a context in which new work goes to it."""
+        if self.name == "torch":
+            return self.module.cuda.stream(self.module.cuda.Stream())
+        return self.module.cuda.Stream(non_blocking=True) if self.name == "cupy" else contextlib.nullcontext()
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    return Library(request.param)
+
+
+@pytest.fixture
+def device():
+    """Arrays of whatever library there is, for tests that are about kernels."""
+    return Library("cupy" if importlib.util.find_spec("cupy") else "numba")
+
+
+def same(got, wanted):
+    return np.ascontiguousarray(got).tobytes() == np.ascontiguousarray(wanted).tobytes()
+
+
+# ---- bits ----
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size(device, name, size):
+    fill, dtype, parameters = FILLS[name]
+    array = device.zeros(size, dtype)
+    assert fill(array, *parameters, generator=5) is array
+    assert same(device.host(array), fill(np.empty(size, dtype), *parameters, generator=5))
+
+
+@pytest.mark.parametrize("case", reference.CASES, ids=reference.case_name)
+def test_golden_digests(device, case):
+    law, parameters, dtype = case
+    array = getattr(init, law + "_")(device.zeros(golden.SIZE, dtype), *parameters, generator=golden.SEED)
+    assert golden.entry(device.host(array)) == golden.GOLDEN["laws"][reference.case_name(case)]
+
+
+@pytest.mark.parametrize("case", golden.SPARSE, ids=golden.sparse_name)
+def test_golden_digests_of_sparse(device, case):
+    shape, sparsity, std, dtype = case
+    array = init.sparse_(device.zeros(shape, dtype), sparsity, std, generator=golden.SEED)
+    assert golden.entry(device.host(array)) == golden.GOLDEN["laws"][golden.sparse_name(case)]
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_every_library(library, name):
+    fill, dtype, parameters = FILLS[name]
+    array = library.zeros((31, 57), dtype)
+    assert fill(array, *parameters, generator=5) is array
+    assert same(library.host(array), fill(np.empty((31, 57), dtype), *parameters, generator=5))
+
+
+VIEWS = {
+    "transposed": lambda array: array.T,
+    "every other": lambda array: array[:, ::2],
+    "rows": lambda array: array[3:9],
+    "unaligned": lambda array: array.reshape(-1)[1:],
+    "one": lambda array: array[2:3, 4:5],
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_layout(library, name, view):
+    """Also: what lies between the elements of a view stays as it was."""
+    fill, dtype, parameters = FILLS[name]
+    whole, host = library.zeros((12, 18), dtype), np.zeros((12, 18), dtype)
+    fill(VIEWS[view](whole), *parameters, generator=5)
+    fill(VIEWS[view](host), *parameters, generator=5)
+    assert same(library.host(whole), host)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_structure(library, dtype):
+    for fill, shape in ((init.eye_, (5, 7)), (init.dirac_, (4, 3, 3, 2)), (init.ones_, (9,)), (init.zeros_, (9, 2))):
+        array = library.zeros(shape, dtype)
+        assert fill(array) is array
+        assert same(library.host(array), fill(np.empty(shape, dtype)))
+    array = init.sparse_(library.zeros((40, 9), dtype), 0.3, generator=1)
+    assert same(library.host(array), init.sparse_(np.empty((40, 9), dtype), 0.3, generator=1))
+
+
+def test_no_elements(library):
+    generator = init.Generator(0)
+    init.normal_(library.zeros((0, 3), "f4"), generator=generator)
+    assert generator.draws == 1
+
+
+def test_more_elements_than_32_bits_can_number():
+    """2^32 + 5 words, of which the last hundred are compared."""
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    size = (1 << 32) + 5
+    if cupy.cuda.Device().mem_info[0] < 5 * size:
+        pytest.skip("the device has less than 21 GB free")
+    array = init.bits_(cupy.empty(size, "u4"), generator=init.Generator.from_key(1, 2))
+    wanted = np.empty(100, "u4")
+    from numbainit.fill import fill_from
+
+    fill_from(wanted, "bits", (0.0,), (1, 2, 0), size - 100)
+    assert same(array[-100:].get(), wanted)
+
+
+# ---- streams, devices, errors ----
+
+
+def test_fills_follow_the_stream_that_the_array_is_used_on(library):
+    """Each fill comes after the copy of the last one, without a synchronise of ours between them."""
+    if library.name == "numba":
+        pytest.skip("Numba arrays follow the stream that they are bound to")
+    with library.stream() as stream:
+        array, results = library.zeros(1 << 20, "f4"), []
+        for seed in range(5):
+            init.normal_(array, generator=seed)
+            results.append(array.clone() if library.name == "torch" else array.copy())
+        results = [library.host(result) for result in results]
+    del stream
+    for seed, result in enumerate(results):
+        assert same(result, init.normal_(np.empty(1 << 20, "f4"), generator=seed))
+
+
+def test_a_numba_array_bound_to_a_stream():
+    from numba import cuda
+
+    stream = cuda.stream()
+    array = cuda.device_array(1000, "f4").bind(stream)
+    init.normal_(array, generator=1)
+    assert same(array.copy_to_host(stream=stream), init.normal_(np.empty(1000, "f4"), generator=1))
+
+
+def test_two_arrays_at_once(library):
+    if library.name == "numba":
+        pytest.skip("two streams are the matter of the other libraries")
+    arrays = [library.zeros(1 << 22, "f4") for _ in range(2)]
+    for seed, array in enumerate(arrays):
+        with library.stream():
+            init.normal_(array, generator=seed)
+    importlib.import_module("numba.cuda").synchronize()
+    for seed, array in enumerate(arrays):
+        assert same(library.host(array), init.normal_(np.empty(1 << 22, "f4"), generator=seed))
+
+
+def test_a_torch_tensor_that_requires_a_gradient():
+    library = Library("torch")
+    tensor = library.zeros(100, "f4").requires_grad_()
+    assert init.normal_(tensor, generator=1) is tensor
+    assert tensor.requires_grad
+    assert same(library.host(tensor), init.normal_(np.empty(100, "f4"), generator=1))
+
+
+def test_new_arrays():
+    array = init.normal((3, 5), device="cuda", generator=1)
+    host = array.get() if hasattr(array, "get") else array.copy_to_host()
+    assert same(host, init.normal((3, 5), generator=1))
+    again = init.normal((3, 5), like=array, generator=1)
+    assert type(again) is type(array)
+    with pytest.raises(init.DeviceError, match="there is no cuda:99"):
+        init.normal(3, device="cuda:99")
+
+
+def test_an_address_that_is_no_device_memory():
+    class Array:
+        __cuda_array_interface__ = {"shape": (3,), "typestr": "<f4", "data": (64, False), "version": 3}  # noqa: RUF012
+
+    with pytest.raises(init.InvalidValueError, match="which the CUDA driver does not know"):
+        init.normal_(Array(), generator=0)
+
+
+# ---- orthogonal ----
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("shape", [(64, 64), (200, 30), (30, 200), (8, 3, 5, 2)], ids=str)
+def test_orthogonal(dtype, shape):
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    array = init.orthogonal_(cupy.zeros(shape, dtype), 2.0, generator=1)
+    matrix = array.get().reshape(shape[0], -1)
+    product = matrix @ matrix.T if matrix.shape[0] < matrix.shape[1] else matrix.T @ matrix
+    assert np.allclose(product, 4 * np.eye(len(product)), atol=1e-4 if dtype == "f4" else 1e-12)
+
+
+def test_orthogonal_has_both_signs_on_the_diagonal():
+    """Q of a factorisation without the signs of R has not."""
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    first = [float(init.orthogonal_(cupy.zeros((4, 4)), generator=seed)[0, 0]) for seed in range(64)]
+    assert 10 < sum(value > 0 for value in first) < 54

@@ -1,0 +1,253 @@
+"""The kernels of a GPU, run instruction by instruction without one → the bits that the CPU gives, each written once.
+
+What is run is the assembly after link-time optimisation (``test_cuda_code.py`` shows that the machine code rounds where
+this does), from a public function down to the bytes of the array. Nothing is compared that the CPU's tests have not
+compared with the reference.
+"""
+
+import numpy as np
+import pytest
+
+import gpu
+import numbainit as init
+import ptx
+import reference
+from numbainit import fill
+from numbainit.devices import DeviceArray
+from numbainit.parameters import Law
+
+pytestmark = gpu.needed
+
+FILLS = {
+    "bits u4": (init.bits_, "u4", ()),
+    "bits u8": (init.bits_, "u8", ()),
+    "uniform f4": (init.uniform_, "f4", (-1.0, 3.0)),
+    "uniform f8": (init.uniform_, "f8", (-1.0, 3.0)),
+    "normal f4": (init.normal_, "f4", (1.0, 2.0)),
+    "normal f8": (init.normal_, "f8", (1.0, 2.0)),
+    "trunc_normal f4": (init.trunc_normal_, "f4", (0.0, 1.0, -1.3, 1.3)),
+    "trunc_normal f8": (init.trunc_normal_, "f8", (0.0, 1.0, -1.3, 1.3)),
+    "tail f4": (init.trunc_normal_, "f4", (0.0, 1.0, 3.0, 9.0)),
+    "tail f8": (init.trunc_normal_, "f8", (0.0, 1.0, 3.0, 9.0)),
+}
+LAYOUTS = {
+    "C": ((3, 4, 5), (20, 5, 1), 0),
+    "Fortran": ((3, 4, 5), (1, 3, 12), 0),
+    "every other": ((31,), (2,), 0),
+    "backwards": ((31,), (-1,), 30),
+    "padded rows": ((5, 6), (9, 1), 3),
+    "crossed": ((3, 4, 5), (7, -21, 1), 63),
+    "one column": ((7, 1), (3, 1), 1),
+    "one": ((1, 1), (5, 3), 2),
+    "no axis": ((), (), 0),
+}
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    return gpu.Launches(monkeypatch)
+
+
+def run(launches, fill, array, *arguments, extent=None, **keywords):
+    """What a call writes: the array as it should be seen, after a look at what else was written."""
+    extent = extent or max(int(np.prod(array.shape)), 1)
+    itemsize = array.dtype.itemsize
+    launches.memory = ptx.Memory(gpu.BASE + array.skip * itemsize, extent * itemsize)
+    assert fill(array, *arguments, **keywords) is array
+    memory = np.frombuffer(launches.memory.bytes, array.dtype)
+    writes = np.frombuffer(launches.memory.writes, np.uint8)[::itemsize].copy()
+    return _seen(memory, array), _seen(writes, array), writes.sum()
+
+
+def _seen(memory, array):
+    strides = array.strides if array.strides is not None else np.cumprod((1, *array.shape[:0:-1]))[::-1]
+    steps = [step * memory.itemsize for step in strides][: len(array.shape)]
+    return np.lib.stride_tricks.as_strided(memory[array.offset :], array.shape, steps)
+
+
+def same(got, wanted):
+    return got.tobytes() == np.ascontiguousarray(wanted).tobytes()
+
+
+@pytest.mark.parametrize("case", reference.CASES, ids=reference.case_name)
+def test_every_law_and_its_parameters(launches, case):
+    law, parameters, dtype = case
+    function = getattr(init, law + "_")
+    got, writes, total = run(launches, function, gpu.Array((203,), dtype), *parameters, generator=7)
+    assert same(got, function(np.empty(203, dtype), *parameters, generator=7))
+    assert writes.min() == writes.max() == 1
+    assert total == 203
+    assert launches.memory.widest == 16
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("skip", [0, 1, 3], ids="skip {}".format)
+@pytest.mark.parametrize("size", [1, 3, 4, 6, 8, 203], ids="size {}".format)
+def test_every_size_and_alignment(launches, name, skip, size):
+    fill, dtype, parameters = FILLS[name]
+    got, writes, total = run(launches, fill, gpu.Array((size,), dtype, skip=skip), *parameters, generator=(1, 2))
+    assert same(got, fill(np.empty(size, dtype), *parameters, generator=(1, 2)))
+    assert writes.min() == writes.max() == 1
+    assert total == size
+    aligned = skip * np.dtype(dtype).itemsize % 16 == 0
+    assert launches.memory.widest == (16 if aligned and size >= 4 else np.dtype(dtype).itemsize)
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout(launches, name, layout):
+    fill, dtype, parameters = FILLS[name]
+    shape, strides, offset = LAYOUTS[layout]
+    array = gpu.Array(shape, dtype, strides, offset=offset)
+    got, writes, total = run(launches, fill, array, *parameters, generator=3, extent=100)
+    assert same(got, fill(np.empty(shape, dtype), *parameters, generator=3))
+    assert (writes == 1).all()
+    assert total == np.prod(shape)
+
+
+@pytest.mark.parametrize("name", ["bits u4", "bits u8", "trunc_normal f4", "tail f4"])
+@pytest.mark.parametrize("grid", [1, 3], ids="grid {}".format)
+def test_any_number_of_threads(launches, name, grid):
+    """More blocks of the stream than threads, and for laws by rejection more than one tile."""
+    fill, dtype, parameters = FILLS[name]
+    size = 4 * 256 * 2 + 1
+    launches.grid = grid
+    got, writes, _ = run(launches, fill, gpu.Array((size,), dtype), *parameters, generator=3)
+    assert same(got, fill(np.empty(size, dtype), *parameters, generator=3))
+    assert (writes == 1).all()
+
+
+def test_more_tiles_than_thread_blocks(launches):
+    """A tile of a law by rejection has at most 32 blocks of the stream a thread; 32 thousand elements."""
+    size = 4 * 256 * 32 + 5
+    got, writes, _ = run(launches, init.trunc_normal_, gpu.Array((size,), "f4"), generator=3)
+    assert same(got, init.trunc_normal_(np.empty(size, "f4"), generator=3))
+    assert (writes == 1).all()
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("layout", ["contiguous", "strided"])
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 2**34 - 3, 2**34 + 2, 2**40 + 5])
+def test_from_any_element(launches, name, layout, first):
+    """Part of a larger array, with blocks before and after number 2^32, where the counter's second word begins."""
+    _, dtype, _ = FILLS[name]
+    law, numbers = {
+        "bits": ("bits", ()),
+        "uniform": ("uniform", (-1.0, 4.0, -1.0, 2.5)),
+        "normal": ("normal", (1.0, 2.0)),
+        "trunc_normal": ("trunc_normal", (0.0, 1.0, -1.3, 1.3)),
+        "tail": ("tail", (0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.5)),
+    }[name.split()[0]]
+    itemsize, size, step = np.dtype(dtype).itemsize, 30, 1 if layout == "contiguous" else 2
+    wanted, block = np.empty(size, dtype), init.Block((first + size,), (first,))
+    fill.fill_from(wanted, Law(law, numbers), (11, 12, 13), block)
+    launches.memory = ptx.Memory(gpu.BASE, size * step * itemsize)
+    array = DeviceArray(gpu.BASE, (size,), (step * itemsize,), np.dtype(dtype), None, None)
+    fill.fill_from(array, Law(law, numbers), (11, 12, 13), block)
+    assert same(np.frombuffer(launches.memory.bytes, dtype)[::step], wanted)
+
+
+@pytest.mark.parametrize("name", ["uniform f4", "uniform f8"])
+def test_blocks_stay_aligned_where_a_part_of_an_array_is(launches, name):
+    """Element ``first`` at address 16 n + itemsize first: its blocks lie at multiples of 16 bytes."""
+    dtype = np.dtype(FILLS[name][1])
+    launches.memory = ptx.Memory(gpu.BASE, 30 * dtype.itemsize)
+    array = DeviceArray(gpu.BASE + dtype.itemsize, (29,), (dtype.itemsize,), dtype, None, None)
+    fill.fill_from(array, Law("uniform", (0.0, 1.0, 0.0, 0.75)), (1, 2, 3), init.Block((34,), (5,)))
+    assert launches.memory.widest == 16
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("value", [0.1, -0.0, 1e-45, float("inf")])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_constant(launches, dtype, value, layout):
+    shape, strides, offset = LAYOUTS[layout]
+    array = gpu.Array(shape, dtype, strides, offset=offset)
+    got, writes, _ = run(launches, init.constant_, array, value, extent=100)
+    assert same(got, np.full(shape, value, dtype))
+    assert (writes == 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("strides", [None, (1, 6)], ids=["C", "Fortran"])
+@pytest.mark.parametrize("shape", [(5, 5), (6, 3), (3, 7), (1, 4)], ids=str)
+def test_eye(launches, dtype, strides, shape):
+    got, _, total = run(launches, init.eye_, gpu.Array(shape, dtype, strides), extent=100)
+    assert same(got, np.eye(*shape, dtype=dtype))
+    assert total == np.prod(shape) + min(shape)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("shape", [(4, 3, 3), (2, 5, 2, 3), (6, 2, 1, 2, 3), (4, 3, 4)], ids=str)
+def test_dirac(launches, dtype, groups, shape):
+    got, _, _ = run(launches, init.dirac_, gpu.Array(shape, dtype), groups)
+    assert same(got, init.dirac_(np.empty(shape, dtype), groups))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("strides", [None, (1, 40)], ids=["C", "Fortran"])
+@pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.75, 1.0])
+@pytest.mark.parametrize("shape", [(13, 7), (40, 1), (1, 9), (9, 16)], ids=str)
+def test_sparse(launches, dtype, strides, sparsity, shape):
+    array = gpu.Array(shape, dtype, strides)
+    got, _, _ = run(launches, init.sparse_, array, sparsity, generator=5, extent=640)
+    assert same(got, init.sparse_(np.empty(shape, dtype), sparsity, generator=5))
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 4)], ids=str)
+def test_no_elements(launches, shape):
+    generator = init.Generator(0)
+    array = gpu.Array(shape, "f4")
+    assert init.normal_(array, generator=generator) is array
+    assert init.zeros_(array) is array
+    assert launches.calls == []
+    assert generator.draws == 1
+
+
+PARTS = {
+    "rows": ((9, 7), (slice(2, 6), slice(0, 7))),
+    "columns": ((9, 7), (slice(0, 9), slice(3, 5))),
+    "inside": ((5, 6, 7), (slice(1, 4), slice(2, 5), slice(3, 6))),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("part", PARTS)
+def test_blocks(launches, name, part):
+    fill, dtype, parameters = FILLS[name]
+    shape, cut = PARTS[part]
+    wanted = fill(np.empty(shape, dtype), *parameters, generator=3)[cut]
+    block = init.Block(shape, [one.start for one in cut])
+    got, writes, _ = run(launches, fill, gpu.Array(wanted.shape, dtype), *parameters, generator=3, block=block)
+    assert same(got, wanted)
+    assert (writes == 1).all()
+
+
+@pytest.mark.parametrize("part", ["rows", "columns"])
+def test_blocks_of_matrices(launches, part):
+    shape, cut = PARTS[part]
+    block = init.Block(shape, [one.start for one in cut])
+    for function, arguments in ((init.sparse_, (0.4, 1.0)), (init.eye_, ()), (init.ones_, ())):
+        how = {"generator": 3} if function is init.sparse_ else {}
+        wanted = function(np.empty(shape, "f4"), *arguments, **how)[cut]
+        got, *_ = run(launches, function, gpu.Array(wanted.shape, "f4"), *arguments, block=block, **how)
+        assert same(got, wanted)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_blocks_and_layouts_of_dirac(launches, groups):
+    wanted = init.dirac_(np.empty((8, 3, 5), "f4"), groups)
+    for begin, end, left, right in ((0, 8, 0, 3), (3, 7, 0, 3), (1, 8, 1, 3), (4, 5, 0, 1)):
+        block = init.Block(wanted.shape, (begin, left, 0))
+        part = wanted[begin:end, left:right]
+        got, *_ = run(launches, init.dirac_, gpu.Array(part.shape, "f4"), groups, block=block)
+        assert same(got, part)
+    got, *_ = run(launches, init.dirac_, gpu.Array((5, 3, 8), "f4"), groups, layout="LIO")
+    assert same(got, wanted.transpose(2, 1, 0))
+
+
+def test_fused_projections(launches):
+    layout = init.Layout(splits=(6, 2, 2))
+    got, *_ = run(launches, init.xavier_normal_, gpu.Array((10, 4), "f4"), generator=3, layout=layout)
+    assert same(got, init.xavier_normal_(np.empty((10, 4), "f4"), generator=3, layout=layout))

@@ -1,0 +1,188 @@
+"""Objects that say they are on a GPU → their description, or an error that says what to do. Nothing is filled here."""
+
+import importlib.util
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import numbainit as init
+from numbainit import devices
+from numbainit.arrays import writable
+from numbainit.devices import DeviceArray
+
+ADDRESS = 0x7F0000000000
+
+
+class Array:
+    """The CUDA array interface, with some entries of its own."""
+
+    def __init__(self, shape=(2, 3), dtype="<f4", **entries):
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.__cuda_array_interface__ = {
+            "shape": shape,
+            "typestr": dtype,
+            "data": (ADDRESS, False),
+            "version": 3,
+        } | entries
+
+
+class Tensor:
+    """torch's tensors as far as they matter: the interface is there only after ``detach``."""
+
+    is_cuda, device = True, "cuda:1"
+
+    @property
+    def __cuda_array_interface__(self):
+        raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad")
+
+    def detach(self):
+        return Array(version=2, strides=None)
+
+
+class HostTensor(Tensor):
+    is_cuda = False
+
+    @property
+    def __cuda_array_interface__(self):
+        raise AttributeError
+
+
+@pytest.fixture
+def torch(monkeypatch):
+    stream = SimpleNamespace(cuda_stream=77)
+    cuda = SimpleNamespace(current_stream=lambda device: stream if device == "cuda:1" else None)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, cuda=cuda))
+
+
+def test_description():
+    array = Array(strides=(32, 4), stream=5)
+    assert writable(array, "normal_") == DeviceArray(ADDRESS, (2, 3), (32, 4), np.dtype("f4"), 5, array)
+
+
+def test_attributes_are_those_of_an_ndarray():
+    array, host = writable(Array((2, 3, 5), "<f8"), "normal_"), np.empty((2, 3, 5))
+    for name in ("shape", "strides", "dtype", "ndim", "size", "itemsize"):
+        assert getattr(array, name) == getattr(host, name)
+
+
+def test_strides_may_be_left_out():
+    assert writable(Array((2, 3, 5)), "normal_").strides == (60, 20, 4)
+    assert writable(Array((2, 3, 5), strides=None), "normal_").strides == (60, 20, 4)
+    assert writable(Array(()), "normal_").strides == ()
+
+
+def test_the_owner_is_kept():
+    array = Array()
+    assert writable(array, "normal_").owner is array
+
+
+def test_the_stream_is_that_of_the_interface():
+    assert writable(Array(), "normal_").stream is None
+    assert writable(Array(stream=None), "normal_").stream is None
+    assert writable(Array(stream=2), "normal_").stream == 2
+
+
+def test_torch_is_asked_for_its_stream_and_for_a_tensor_without_gradient(torch):
+    array = writable(Tensor(), "normal_")
+    assert (array.stream, array.strides, array.pointer) == (77, (12, 4), ADDRESS)
+
+
+def test_a_torch_tensor_on_the_host_is_none(torch):
+    with pytest.raises(init.InvalidTypeError, match="normal_ fills a NumPy array in place"):
+        init.normal_(HostTensor())
+
+
+def test_views_of_words():
+    array = writable(Array(dtype="<i8"), "bits_", (np.dtype("i8"),))
+    assert array.view("u8").dtype == np.uint64
+
+
+WRONG = [
+    ({"dtype": "<f2"}, init.InvalidTypeError, "normal_ fills arrays of float32, float64, got float16: .* astype"),
+    ({"dtype": "<i4"}, init.InvalidTypeError, "normal_ fills arrays of float32, float64, got int32"),
+    ({"dtype": ">f4"}, init.InvalidTypeError, "normal_ fills device arrays in native byte order, got >f4: use float32"),
+    ({"data": (ADDRESS, True)}, init.InvalidValueError, "normal_ got a read-only device array: pass a copy"),
+    ({"mask": object()}, init.InvalidTypeError, "normal_ does not know what a mask means: pass the array without it"),
+    ({"strides": (0, 4)}, init.InvalidValueError, "normal_ got a view whose elements share memory.*pass a copy"),
+    ({"strides": (8, 4)}, init.InvalidValueError, "normal_ got a view whose elements share memory.*pass a copy"),
+    ({"strides": (13, 4)}, init.InvalidValueError, "normal_ fills device arrays of aligned elements.*contiguous copy"),
+    ({"data": (ADDRESS + 2, False)}, init.InvalidValueError, "normal_ fills device arrays of aligned.*contiguous copy"),
+]
+
+
+@pytest.mark.parametrize(("entries", "error", "message"), WRONG, ids=[str(case[0]) for case in WRONG])
+def test_what_cannot_be_filled(entries, error, message):
+    generator = init.Generator(0)
+    with pytest.raises(error, match=message):
+        init.normal_(Array(**entries), generator=generator)
+    assert generator.draws == 0
+
+
+def test_arrays_of_jax_stay_as_they_are():
+    immutable = type("ArrayImpl", (Array,), {"__module__": "jaxlib._jax"})
+    with pytest.raises(init.InvalidTypeError, match="jax arrays are immutable; make a new one"):
+        init.normal_(immutable())
+
+
+def test_numba_cuda_is_named_where_it_is_missing(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    devices.gpu.cache_clear()
+    for call in (lambda: init.normal_(Array()), lambda: init.normal(3, device="cuda")):
+        with pytest.raises(init.MissingExtraError, match=r'pip install "numbainit\[cuda13\]"'):
+            call()
+
+
+# ---- the place of new arrays ----
+
+
+@pytest.mark.parametrize(("name", "place"), [(None, None), ("cpu", None), ("cuda", 0), ("cuda:0", 0), ("cuda:12", 12)])
+def test_names_of_places(name, place):
+    assert devices.place_of_name(name) == place
+
+
+@pytest.fixture
+def two_devices(monkeypatch):
+    """A target with two GPUs, without one: arrays at ``ADDRESS`` live on the second."""
+    target = SimpleNamespace(
+        ordinal_of=lambda array: int(array.pointer == ADDRESS),
+        empty=lambda shape, dtype, place: SimpleNamespace(shape=shape, dtype=dtype, place=place),
+    )
+    monkeypatch.setattr(devices, "gpu", lambda: target)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+
+def test_new_arrays_live_where_they_should(two_devices, monkeypatch):
+    made = []
+    monkeypatch.setattr(init.init, "zeros_", lambda array, block: made.append(array) or array)
+    init.zeros((2, 3), device="cuda")
+    init.zeros((2, 3), device="cuda:1", dtype="float64")
+    init.zeros(4, like=Array())
+    init.zeros(4, like=Array(), device="cuda:1")
+    init.zeros(4, like=np.empty(1))
+    assert [(array.shape, array.dtype, getattr(array, "place", None)) for array in made] == [
+        ((2, 3), np.float32, 0),
+        ((2, 3), np.float64, 1),
+        ((4,), np.float32, 1),
+        ((4,), np.float32, 1),
+        ((4,), np.float32, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("like", "device", "lives"),
+    [(Array(), "cuda:0", "cuda:1"), (Array(), "cpu", "cuda:1"), (np.empty(1), "cuda", "the host")],
+)
+def test_mixed_places(two_devices, like, device, lives):
+    text = f"got device='{device}', but {{}} lives on {lives}: leave out one of the two"
+    with pytest.raises(init.InvalidValueError, match=text.format("like")):
+        init.zeros(3, like=like, device=device)
+    with pytest.raises(init.InvalidValueError, match=text.format("the array given")):
+        init.zeros(like if isinstance(like, Array) else np.empty((2, 2)), device=device)
+
+
+def test_like_a_torch_tensor_is_left_to_torch(torch):
+    Tensor.__module__ = "torch"
+    with pytest.raises(init.InvalidTypeError, match=r"make it with torch\.empty\(\.\.\.\) and fill it in place"):
+        init.zeros(3, like=Tensor())

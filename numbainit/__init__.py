@@ -9,6 +9,7 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
+from numbainit.blocks import Block
 from numbainit.errors import (
     DeviceError,
     InvalidTypeError,
@@ -53,14 +54,17 @@ from numbainit.init import (
     xavier_uniform_,
     zeros_,
 )
+from numbainit.layouts import Layout
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Block",
     "DeviceError",
     "Generator",
     "InvalidTypeError",
     "InvalidValueError",
+    "Layout",
     "MissingExtraError",
     "NumbaInitError",
     "OutputError",

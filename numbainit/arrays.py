@@ -1,5 +1,6 @@
 """What a user passed → an array that can be filled in place, of NumPy or on a GPU, or an error that says what to do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,15 +90,17 @@ def _may_overlap(array: np.ndarray | DeviceArray) -> bool:
 
 @dataclass(frozen=True)
 class Strided:
-    """An array as kernels see it: a contiguous window over its memory, and where each logical axis steps in it.
+    """An array as kernels see it: a contiguous window over its memory, and where each axis steps, in it and in numbers.
 
-    ``offset`` and ``strides`` count elements. Axes that continue each other are merged.
+    ``offset`` and ``strides`` count elements of the window, ``steps`` the numbers of elements. Axes that continue each
+    other in both are merged.
     """
 
     window: np.ndarray
     offset: int
     shape: np.ndarray
     strides: np.ndarray
+    steps: np.ndarray
 
 
 def is_regular(array: np.ndarray) -> bool:
@@ -105,27 +108,26 @@ def is_regular(array: np.ndarray) -> bool:
     return array.flags.aligned and array.dtype.isnative and not any(stride % array.itemsize for stride in array.strides)
 
 
-def merged_axes(array: np.ndarray | DeviceArray) -> tuple[list[int], list[int]]:
-    """Shape and strides, in elements, of a regular array, after axes that continue each other have become one."""
-    shape, strides = [1], [0]
-    for length, stride in zip(array.shape, array.strides, strict=True):
-        step = stride // array.itemsize
+def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
+    """Describe a regular, non-empty array by its window, and by how far apart in number neighbours on each axis are.
+
+    Numbers follow each other along the last axis of the description, which may be one of a single element.
+    """
+    axes = [(1, 0, 0)]
+    for length, stride, step in zip(array.shape, array.strides, steps, strict=True):
+        one, (above, *strides) = stride // array.itemsize, axes[-1]
         if length == 1:
             continue
-        if shape[-1] == 1 or strides[-1] == length * step:
-            shape[-1], strides[-1] = shape[-1] * length, step
+        if above == 1:
+            axes[-1] = length, one, step
+        elif strides == [length * one, length * step]:
+            axes[-1] = above * length, one, step
         else:
-            shape.append(length)
-            strides.append(step)
-    return shape, strides
-
-
-def strided(array: np.ndarray) -> Strided:
-    """Describe a regular, non-empty array by its window, offset, shape and strides."""
-    shape, strides = merged_axes(array)
-    spans = [step * (length - 1) for length, step in zip(shape, strides, strict=True)]
+            axes.append((length, one, step))
+    if axes[-1][2] != 1:
+        axes.append((1, 1, 1))
+    spans = [one * (length - 1) for length, one, _ in axes]
     lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
-    extent = 1 + sum(map(abs, spans))
-    window = np.lib.stride_tricks.as_strided(lowest, (extent,), (array.itemsize,))
+    window = np.lib.stride_tricks.as_strided(lowest, (1 + sum(map(abs, spans)),), (array.itemsize,))
     offset = -sum(min(span, 0) for span in spans)
-    return Strided(window, offset, np.array(shape, np.int64), np.array(strides, np.int64))
+    return Strided(window, offset, *np.array(axes, np.int64).T.copy())

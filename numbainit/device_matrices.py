@@ -1,55 +1,53 @@
-"""A checked array on a GPU → a matrix with a structure: identity, Dirac, orthogonal.
-
-Ones on a diagonal are a constant fill of a strided part. The orthogonal matrix takes cuSOLVER, by way of CuPy.
-"""
+"""A checked array on a GPU → ones at given places, or an orthogonal matrix, which takes cuSOLVER by way of CuPy."""
 
 import importlib
+import math
 from typing import Any
+
+import numpy as np
 
 from numbainit import parameters
 from numbainit.arrays import writable
-from numbainit.devices import DeviceArray
+from numbainit.devices import DeviceArray, gpu
 from numbainit.errors import MissingExtraError
-from numbainit.fill import fill, fill_constant, gpu
+from numbainit.fill import fill
 from numbainit.generator import GeneratorLike
 
 
-def eye(array: DeviceArray) -> None:
-    """Ones on the diagonal of a matrix, zeros elsewhere."""
-    fill_constant(array, 0.0)
-    fill_constant(array.part(0, (min(array.shape),), (sum(array.strides),)), 1.0)
+def put_ones(kernel: DeviceArray, outputs: np.ndarray, channels: np.ndarray, *centre: int) -> None:
+    """Ones at ``(output, channel, *centre)`` for each pair, diagonal by diagonal: each is a strided part."""
+    breaks = np.flatnonzero((np.diff(outputs) != 1) | (np.diff(channels) != 1)) + 1
+    for run in np.split(np.arange(len(outputs)), breaks) if len(outputs) else ():
+        corner = int(outputs[run[0]]), int(channels[run[0]]), *centre
+        part = kernel[tuple(slice(begin, None) for begin in corner)]
+        part.diagonal(len(run)).fill(1)
 
 
-def dirac(array: DeviceArray, groups: int) -> None:
-    """Ones at the centre of the first channels of each group: a part of two axes, groups and channels."""
-    fill_constant(array, 0.0)
-    outputs = array.shape[0] // groups
-    across, along, *spatial = array.strides
-    centre = sum(size // 2 * stride for size, stride in zip(array.shape[2:], spatial, strict=True))
-    shape, strides = (groups, min(outputs, array.shape[1])), (outputs * across, across + along)
-    if array.size:
-        fill_constant(array.part(centre, shape, strides), 1.0)
+def orthogonal(weights: DeviceArray, scale: float, generator: GeneratorLike, experts: int, outputs: int) -> None:
+    """``scale`` times Haar-distributed orthonormal columns, or rows if there are fewer, for each expert alone.
 
-
-def orthogonal(array: DeviceArray, scale: float, generator: GeneratorLike) -> None:
-    """``scale`` times a Haar-distributed matrix with orthonormal columns, or rows if there are fewer of them.
-
-    Q of the QR factorisation of a Gaussian matrix, its columns times the signs of the diagonal of R: without them the
-    law is not Haar's (Mezzadri, Notices AMS 54, 2007).
+    ``weights`` has axes of experts, then of outputs, then the others. Q of the QR factorisation of a Gaussian matrix,
+    its columns times the signs of the diagonal of R: without them the law is not Haar's (Mezzadri, Notices AMS 54,
+    2007).
     """
     cupy = _cupy()
-    law = parameters.normal(0.0, 1.0, array.dtype)
-    if array.size == 0:
-        fill(array, *law, generator)
+    law = parameters.normal(0.0, 1.0, weights.dtype)
+    if weights.size == 0:
+        fill(weights, law, generator)
         return
-    with cupy.cuda.Device(gpu().ordinal_of(array)), _stream(cupy, array.stream):
-        rows = array.shape[0]
-        normals = cupy.empty((rows, array.size // rows), array.dtype)
-        fill(writable(normals, "orthogonal_"), *law, generator)
-        tall = normals if rows >= normals.shape[1] else normals.T
-        q, r = cupy.linalg.qr(tall)
-        q *= cupy.copysign(array.dtype.type(1), cupy.diagonal(r)) * array.dtype.type(scale)
-        _as_cupy(cupy, array)[...] = (q if tall is normals else q.T).reshape(array.shape)
+    with cupy.cuda.Device(gpu().ordinal_of(weights)), _stream(cupy, weights.stream):
+        work = cupy.empty(weights.shape, weights.dtype)
+        fill(writable(work, "orthogonal_"), law, generator)
+        rows = math.prod(weights.shape[experts : experts + outputs])
+        for matrix in work.reshape(math.prod(weights.shape[:experts]), rows, -1):
+            _make_haar(cupy, matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T, scale)
+        _as_cupy(cupy, weights)[...] = work
+
+
+def _make_haar(cupy: Any, tall: Any, scale: float) -> None:
+    q, r = cupy.linalg.qr(tall)
+    one, factor = tall.dtype.type(1), tall.dtype.type(scale)
+    tall[...] = q * (cupy.copysign(one, cupy.diagonal(r)) * factor)
 
 
 def _cupy() -> Any:

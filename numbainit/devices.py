@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -52,9 +53,25 @@ class DeviceArray:
         """The same memory as elements of another dtype of the same size."""
         return dataclasses.replace(self, dtype=np.dtype(dtype))
 
-    def part(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> "DeviceArray":
-        """Some of the elements, from ``offset`` bytes on."""
-        return dataclasses.replace(self, pointer=self.pointer + offset, shape=shape, strides=strides)
+    def __getitem__(self, index: tuple[slice, ...]) -> "DeviceArray":
+        """A part, by a slice without a step for each axis."""
+        ranges = [one.indices(length) for one, length in zip(index, self.shape, strict=True)]
+        offset = sum(begin * stride for (begin, _, _), stride in zip(ranges, self.strides, strict=True))
+        shape = tuple(max(end - begin, 0) for begin, end, _ in ranges)
+        return dataclasses.replace(self, pointer=self.pointer + offset, shape=shape)
+
+    def transpose(self, order: Sequence[int]) -> "DeviceArray":
+        """The same memory with its axes in another order."""
+        shape, strides = tuple(self.shape[axis] for axis in order), tuple(self.strides[axis] for axis in order)
+        return dataclasses.replace(self, shape=shape, strides=strides)
+
+    def diagonal(self, count: int) -> "DeviceArray":
+        """The first ``count`` elements where both of the first two axes step, at the beginning of all others."""
+        return dataclasses.replace(self, shape=(count,), strides=(sum(self.strides[:2]),))
+
+    def fill(self, value: float) -> None:
+        """Write one value everywhere."""
+        gpu().fill_constant(self, value)
 
 
 def on_device(tensor: Any, caller: str) -> DeviceArray | None:
@@ -118,6 +135,21 @@ def gpu() -> ModuleType:
             "that knows no CUDA 13"
         )
     return importlib.import_module("numbainit.targets.cuda")
+
+
+def merged_axes(array: DeviceArray) -> tuple[list[int], list[int]]:
+    """Shape and strides, in elements, after axes that continue each other have become one."""
+    shape, strides = [1], [0]
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        step = stride // array.itemsize
+        if length == 1:
+            continue
+        if shape[-1] == 1 or strides[-1] == length * step:
+            shape[-1], strides[-1] = shape[-1] * length, step
+        else:
+            shape.append(length)
+            strides.append(step)
+    return shape, strides
 
 
 # ---- places, and new arrays there ----

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.layouts import parts_of
 
 MODES = ("fan_in", "fan_out")
 
@@ -58,7 +59,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = _DEFAULT_SLOPE if param is None else param
         try:
-            if isinstance(slope, bool) or not isinstance(slope, numbers.Real) or slope != slope:
+            if not _is_real(slope) or slope != slope:
                 raise OverflowError
             square = float(slope) * float(slope)  # infinite where ** would raise
         except OverflowError:
@@ -71,15 +72,14 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise InvalidValueError(f"Unsupported nonlinearity {nonlinearity}{hint}")
 
 
+def _is_real(value: object) -> bool:
+    return type(value) in (int, float) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+
+
 def fans(shape: Sequence[int]) -> tuple[int, int]:
     """``(fan_in, fan_out)`` of a shape laid out (out, in, *receptive field)."""
-    if len(shape) < 2:
-        raise InvalidValueError(
-            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
-            f"got shape {tuple(shape)}: use normal_ or uniform_ with a width of your choice"
-        )
-    receptive = math.prod(shape[2:])
-    return shape[1] * receptive, shape[0] * receptive
+    ((_, _, _, fan_in, fan_out),) = parts_of("OI", tuple(shape))
+    return fan_in, fan_out
 
 
 def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
@@ -97,10 +97,18 @@ def _calculate_correct_fan(tensor: Any, mode: str) -> int:
 
 def correct_fan(shape: Sequence[int], mode: str) -> int:
     """The fan of ``shape`` that ``mode`` names."""
+    name = checked_mode(mode)
+    fan_in, fan_out = fans(shape)
+    return fan_in if name == "fan_in" else fan_out
+
+
+def checked_mode(mode: str) -> str:
+    """``"fan_in"`` or ``"fan_out"``."""
     if not isinstance(mode, str):
         raise InvalidTypeError(f"mode must be a str, one of {list(MODES)}, got {type(mode).__name__} {mode!r}")
-    if mode.lower() not in MODES:
+    name = mode if mode in MODES else mode.lower()
+    if name not in MODES:
         raise InvalidValueError(
             f"Mode {mode} not supported, please use one of {list(MODES)}{did_you_mean(mode, MODES)}"
         )
-    return fans(shape)[MODES.index(mode.lower())]
+    return name

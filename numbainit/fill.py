@@ -7,17 +7,22 @@ import os
 import pickle
 import sys
 import threading
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from numbainit.arrays import is_regular, strided
+from numbainit.blocks import Block, c_strides, whole_shape
 from numbainit.devices import DeviceArray, gpu
-from numbainit.generator import GeneratorLike, as_generator
+from numbainit.generator import GeneratorLike, Stream, as_generator
+from numbainit.parameters import Law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
+Array: TypeAlias = np.ndarray | DeviceArray
+Laws: TypeAlias = Sequence[tuple[tuple[slice, ...], Law]]
 
 
 class _Launcher:
@@ -68,46 +73,56 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
-Array: TypeAlias = np.ndarray | DeviceArray
-Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
+def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
+    """Fill ``array``, which may be a block of a larger one, with the law's values for the generator's next draw.
 
-
-def fill(array: Array, law: str, numbers: tuple[float, ...], generator: GeneratorLike) -> Stream:
-    """Fill ``array`` with the law's values for the next draw of ``generator``; return the stream ``(k0, k1, draw)``.
-
-    ``law`` is the name of a law without its width; ``numbers`` are its parameters as the kernels take them. The last
-    check is made here, that of the generator: only now may it be drawn from.
+    The last checks are made here, those of the block and the generator: only now may it be drawn from.
     """
-    source = as_generator(generator)
-    stream = (*source.key, source.next_draw())
+    whole_shape(array.shape, block)
+    stream = as_generator(generator).next_stream()
     if array.size:
-        fill_from(array, law, numbers, stream, 0)
-    return stream
+        fill_from(array, law, stream, block)
 
 
-def fill_from(array: Array, law: str, numbers: tuple[float, ...], stream: Stream, first: int) -> None:
-    """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
+def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
+    """Fill parts of ``array``, each given by an index and with a law of its own, for one draw."""
+    whole = block or Block(array.shape, [0] * array.ndim)
+    whole.check(array.shape)
+    stream = as_generator(generator).next_stream()
+    for index, law in laws:
+        if array[index].size:
+            fill_from(array[index], law, stream, whole.within(index))
+
+
+def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None) -> None:
+    """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
     if isinstance(array, DeviceArray):
-        gpu().fill(array, law, numbers, stream, first)
+        gpu().fill(array, law, stream, block)
         return
     cpu = _launcher.cpu or _launcher.load()
-    kernels = cpu.KERNELS[law, array.itemsize]
+    address = cpu.address(law.name, array.itemsize)
+    if block is not None and not block.is_range(array.shape) and is_regular(array):
+        view = strided(array, block.strides)
+        place = view.window, view.offset, view.shape, view.strides, view.steps, np.uint64(block.first())
+        run(cpu.BLOCK, array.size, (address, *place, *stream, law.packed))
+        return
+    first = 0 if block is None else np.uint64(block.first())
     if array.flags.carray and array.dtype.isnative:
-        flat = array if array.ndim == 1 else array.reshape(-1)
-        run(kernels.contiguous, array.size, (flat, first, *stream, numbers))
+        run(cpu.CONTIGUOUS, array.size, (address, array.ravel(), first, *stream, law.packed))
     elif is_regular(array):
-        view = strided(array)
-        run(kernels.strided, array.size, (view.window, view.offset, view.shape, view.strides, first, *stream, numbers))
+        view = strided(array, c_strides(array.shape))
+        lines = view.window, view.offset, view.shape, view.strides
+        run(cpu.STRIDED, array.size, (address, *lines, first, *stream, law.packed))
     else:
-        _fill_in_pieces(array, law, numbers, stream, first)
+        _fill_in_pieces(array, law, stream, block)
 
 
-def fill_constant(array: Array, value: float) -> None:
-    """Fill ``array`` with one value."""
-    if not isinstance(array, DeviceArray):
-        array[...] = value
-    elif array.size:
-        fill_from(array, "constant", (value,), (0, 0, 0), 0)
+def run(loops: Any, size: int, arguments: tuple) -> None:
+    """Run the serial or the parallel one of two loops."""
+    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
+        call(loops.serial, arguments)
+    else:
+        _launcher.launch(loops.parallel, arguments)
 
 
 def call(kernel: Any, arguments: tuple) -> None:
@@ -121,31 +136,48 @@ def call(kernel: Any, arguments: tuple) -> None:
         kernel(*arguments)
 
 
-def run(loops: Any, size: int, arguments: tuple) -> None:
-    """Run the serial or the parallel one of two loops."""
-    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
-        call(loops.serial, arguments)
-    else:
-        _launcher.launch(loops.parallel, arguments)
-
-
-def _fill_in_pieces(array, law, numbers, stream, first) -> None:
+def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, block: Block | None) -> None:
     """Through a small scratch, for misaligned memory, foreign byte order and strides between elements."""
-    flat = array.squeeze().flat  # NumPy's flat iterator knows 32 axes, its arrays 64
-    scratch = np.empty(min(array.size, _PIECE), array.dtype.newbyteorder("="))
-    for begin in range(0, array.size, _PIECE):
-        piece = scratch[: array.size - begin]
-        fill_from(piece, law, numbers, stream, first + begin)
-        flat[begin : begin + piece.size] = piece
-
-
-def sparsify(matrix: Array, zeros: int, stream: Stream) -> None:
-    """Put ``zeros`` zeros into every column of a regular, non-empty matrix, at random rows of ``(k0, k1, draw)``."""
-    if isinstance(matrix, DeviceArray):
-        gpu().sparsify(matrix, zeros, stream)
+    block = block or Block(array.shape, [0] * array.ndim)
+    if array.size <= _PIECE:
+        scratch = np.empty(array.shape, array.dtype.newbyteorder("="))
+        fill_from(scratch, law, stream, block)
+        array[...] = scratch
         return
+    axis = next(axis for axis, length in enumerate(array.shape) if length > 1)
+    middle = array.shape[axis] // 2
+    for cut in (slice(0, middle), slice(middle, array.shape[axis])):
+        index = tuple(cut if other == axis else slice(0, length) for other, length in enumerate(array.shape))
+        _fill_in_pieces(array[index], law, stream, block.within(index))
+
+
+def fill_sparse(matrix: Array, zeros: int, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
+    """Fill a matrix with the law's values, but ``zeros`` of each column of the whole, at random rows, with zeros."""
+    block = block or Block(matrix.shape, (0, 0))
+    block.check(matrix.shape)
+    stream = as_generator(generator).next_stream()
+    if not matrix.size:
+        return
+    if isinstance(matrix, DeviceArray):
+        gpu().fill(matrix, law, stream, block)
+        gpu().sparsify(matrix, zeros, stream, block)
+        return
+    if is_regular(matrix):
+        _fill_sparse_from(matrix, zeros, law, stream, block)
+        return
+    width = max(1, _PIECE // matrix.shape[0])
+    for begin in range(0, matrix.shape[1], width):
+        index = slice(0, matrix.shape[0]), slice(begin, min(begin + width, matrix.shape[1]))
+        scratch = np.empty(matrix[index].shape, matrix.dtype.newbyteorder("="))
+        _fill_sparse_from(scratch, zeros, law, stream, block.within(index))
+        matrix[index] = scratch
+
+
+def _fill_sparse_from(matrix: np.ndarray, zeros: int, law: Law, stream: Stream, block: Block) -> None:
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
     strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
-    run(cpu.SPARSE[matrix.itemsize, layout], matrix.size, (matrix, zeros, strip, *stream))
+    laws = cpu.address(law.name, matrix.itemsize), cpu.address("mask", 4)
+    place = *map(np.uint64, block.shape), *map(np.uint64, block.start)
+    run(cpu.SPARSE[layout], matrix.size, (*laws, matrix, place, zeros, strip, *stream, law.packed))

@@ -21,6 +21,7 @@ _CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64
 _PERSON = b"numbainit.v1"
 
 Seed: TypeAlias = "SupportsIndex | Sequence[int] | np.ndarray | np.random.SeedSequence | None"
+Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
 GeneratorLike: TypeAlias = "Generator | Seed | np.random.Generator"
 
 
@@ -99,14 +100,15 @@ class Generator:
         """How many children :meth:`spawn` has handed out."""
         return self._spawned
 
-    def next_draw(self) -> int:
-        """Take the next draw number; what every filling call does once."""
+    def next_stream(self) -> Stream:
+        """Take the next draw number, with the key: what every filling call does once."""
         with self._lock:
             draw = self._draws
             if draw == _WORD:
                 raise InvalidValueError("this generator has handed out all its 2^32 draws: continue with fold_in(...)")
             self._draws = draw + 1
-        return draw
+        k0, k1 = self._key
+        return k0, k1, draw
 
     def fold_in(self, data: str | int) -> "Generator":
         """A new generator for ``data``, a function of this key and ``data`` alone (draws do not matter).

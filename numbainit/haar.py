@@ -12,12 +12,28 @@ normals makes room for the columns that it becomes.
 
 import numpy as np
 
+from numbainit.fill import call
+
+_SMALL = 1 << 17  # bytes up to which a compiled loop is quicker than calls of BLAS
 _BLOCK = 128  # reflections applied together
 _PANEL = 512  # columns updated together: bounds the temporary
 
 
-def haar(matrix: np.ndarray) -> None:
-    """Turn ``matrix``, tall and full of independent N(0, 1), into a Haar-distributed one with orthonormal columns."""
+def haar(matrix: np.ndarray, gain: float) -> None:
+    """Turn ``matrix``, tall and full of N(0, 1), into ``gain`` times Haar-distributed orthonormal columns."""
+    from numbainit.targets import cpu_haar  # brings Numba, which the normals needed already
+
+    if matrix.nbytes > _SMALL or matrix.shape[0] > cpu_haar.MOST_ROWS:
+        _in_blocks(matrix)
+        matrix *= gain
+        return
+    rows = np.ascontiguousarray(matrix)
+    call(cpu_haar.haar, (rows, gain))
+    if rows is not matrix:
+        matrix[...] = rows
+
+
+def _in_blocks(matrix: np.ndarray) -> None:
     columns = matrix.shape[1]
     for begin in range((columns - 1) // _BLOCK * _BLOCK, -1, -_BLOCK):
         end = min(begin + _BLOCK, columns)

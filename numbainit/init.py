@@ -13,10 +13,12 @@ import numpy as np
 
 from numbainit import matrices, parameters
 from numbainit.arrays import WORDS, writable
+from numbainit.blocks import Block, whole_shape
 from numbainit.errors import warn_user
-from numbainit.fans import calculate_gain, correct_fan, fans
-from numbainit.fill import fill, fill_constant
+from numbainit.fans import calculate_gain, checked_mode
+from numbainit.fill import fill, fill_parts
 from numbainit.generator import GeneratorLike
+from numbainit.layouts import LayoutLike, parts_of
 
 __all__ = [
     "bits_",
@@ -39,7 +41,9 @@ __all__ = [
 A = TypeVar("A")
 
 
-def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike = None) -> A:
+def uniform_(
+    tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike = None, *, block: Block | None = None
+) -> A:
     r"""Fill with the uniform law on [a, b).
 
     Parameters
@@ -50,6 +54,8 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
         Bounds with a <= b. Values are >= a and < b also after rounding to the dtype; a == b gives a everywhere.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values are those.
 
     Returns
     -------
@@ -75,11 +81,13 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
     array = writable(tensor, "uniform_")
-    fill(array, *parameters.uniform(a, b, array.dtype), generator)
+    fill(array, parameters.uniform(a, b, array.dtype), generator, block)
     return tensor
 
 
-def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: GeneratorLike = None) -> A:
+def normal_(
+    tensor: A, mean: float = 0.0, std: float = 1.0, generator: GeneratorLike = None, *, block: Block | None = None
+) -> A:
     r"""Fill with the normal law N(mean, std^2).
 
     Parameters
@@ -90,6 +98,8 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
         Finite; std >= 0.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values are those.
 
     Returns
     -------
@@ -100,7 +110,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     InvalidValueError
         std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not an array of NumPy or on a GPU, or not of float32 or float64.
+        Not a NumPy array, or not of float32 or float64.
 
     Notes
     -----
@@ -114,7 +124,7 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
     array = writable(tensor, "normal_")
-    fill(array, *parameters.normal(mean, std, array.dtype), generator)
+    fill(array, parameters.normal(mean, std, array.dtype), generator, block)
     return tensor
 
 
@@ -125,6 +135,8 @@ def trunc_normal_(
     a: float = -2.0,
     b: float = 2.0,
     generator: GeneratorLike = None,
+    *,
+    block: Block | None = None,
 ) -> A:
     r"""Fill with the normal law N(mean, std^2) given that the value lies in [a, b].
 
@@ -138,6 +150,8 @@ def trunc_normal_(
         Bounds in the units of the values (not in sigmas), a <= b; either may be infinite.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values are those.
 
     Returns
     -------
@@ -149,7 +163,7 @@ def trunc_normal_(
         std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
         read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not an array of NumPy or on a GPU, or not of float32 or float64.
+        Not a NumPy array, or not of float32 or float64.
 
     Notes
     -----
@@ -166,11 +180,11 @@ def trunc_normal_(
     (True, True)
     """
     array = writable(tensor, "trunc_normal_")
-    fill(array, *parameters.trunc_normal(mean, std, a, b, array.dtype), generator)
+    fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator, block)
     return tensor
 
 
-def constant_(tensor: A, val: float) -> A:
+def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
     """Fill with ``val``; takes no draw.
 
     Examples
@@ -180,11 +194,11 @@ def constant_(tensor: A, val: float) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    fill_constant(array, parameters.constant(val, array.dtype))
+    _fill_constant(array, parameters.constant(val, array.dtype), block)
     return tensor
 
 
-def ones_(tensor: A) -> A:
+def ones_(tensor: A, *, block: Block | None = None) -> A:
     """Fill with 1; takes no draw.
 
     Examples
@@ -193,11 +207,11 @@ def ones_(tensor: A) -> A:
     >>> init.ones_(np.empty(2, "float32"))
     array([1., 1.], dtype=float32)
     """
-    fill_constant(writable(tensor, "ones_"), 1.0)
+    _fill_constant(writable(tensor, "ones_"), 1.0, block)
     return tensor
 
 
-def zeros_(tensor: A) -> A:
+def zeros_(tensor: A, *, block: Block | None = None) -> A:
     """Fill with 0; takes no draw.
 
     Examples
@@ -206,11 +220,11 @@ def zeros_(tensor: A) -> A:
     >>> init.zeros_(np.empty(2, "float32"))
     array([0., 0.], dtype=float32)
     """
-    fill_constant(writable(tensor, "zeros_"), 0.0)
+    _fill_constant(writable(tensor, "zeros_"), 0.0, block)
     return tensor
 
 
-def eye_(tensor: A) -> A:
+def eye_(tensor: A, *, block: Block | None = None) -> A:
     """Fill a matrix with the identity: 1 on the diagonal, 0 elsewhere; rectangular is fine. Takes no draw.
 
     Raises
@@ -225,11 +239,11 @@ def eye_(tensor: A) -> A:
     array([[1., 0., 0.],
            [0., 1., 0.]], dtype=float32)
     """
-    matrices.eye(writable(tensor, "eye_"))
+    matrices.eye(writable(tensor, "eye_"), block)
     return tensor
 
 
-def dirac_(tensor: A, groups: int = 1) -> A:
+def dirac_(tensor: A, groups: int = 1, *, block: Block | None = None, layout: LayoutLike = "OI") -> A:
     """Fill a convolution kernel of 3, 4 or 5 dimensions with the Dirac delta; takes no draw.
 
     In each of ``groups`` equal groups of outputs, the first ``min(outputs, inputs)`` input channels pass unchanged:
@@ -246,11 +260,18 @@ def dirac_(tensor: A, groups: int = 1) -> A:
     >>> init.dirac_(np.empty((1, 1, 3), "float32"))
     array([[[0., 1., 0.]]], dtype=float32)
     """
-    matrices.dirac(writable(tensor, "dirac_"), groups)
+    matrices.dirac(writable(tensor, "dirac_"), groups, block, layout)
     return tensor
 
 
-def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None) -> A:
+def xavier_uniform_(
+    tensor: A,
+    gain: float = 1.0,
+    generator: GeneratorLike = None,
+    *,
+    block: Block | None = None,
+    layout: LayoutLike = "OI",
+) -> A:
     r"""Fill with U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))`` (Glorot and Bengio, AISTATS 2010).
 
     Parameters
@@ -261,6 +282,10 @@ def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = Non
         A factor for the standard deviation, such as ``calculate_gain("tanh")``.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values and fans are those.
+    layout : str or Layout
+        Which axis is what: O outputs, I inputs, E experts, other letters the receptive field; see :class:`Layout`.
 
     Returns
     -------
@@ -279,11 +304,18 @@ def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = Non
     True
     """
     array = writable(tensor, "xavier_uniform_")
-    fill(array, *parameters.centred_uniform(_xavier_std(array, gain), array.dtype), generator)
+    _fill_xavier(array, gain, parameters.centred_uniform, generator, block, layout)
     return tensor
 
 
-def xavier_normal_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None) -> A:
+def xavier_normal_(
+    tensor: A,
+    gain: float = 1.0,
+    generator: GeneratorLike = None,
+    *,
+    block: Block | None = None,
+    layout: LayoutLike = "OI",
+) -> A:
     r"""Fill with N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))`` (Glorot and Bengio, AISTATS 2010).
 
     Not truncated, unlike Glorot's normal in JAX and Keras. Parameters and errors are those of :func:`xavier_uniform_`.
@@ -295,7 +327,7 @@ def xavier_normal_(tensor: A, gain: float = 1.0, generator: GeneratorLike = None
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
-    fill(array, *parameters.normal(0.0, _xavier_std(array, gain), array.dtype), generator)
+    _fill_xavier(array, gain, parameters.centred_normal, generator, block, layout)
     return tensor
 
 
@@ -305,6 +337,9 @@ def kaiming_uniform_(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: GeneratorLike = None,
+    *,
+    block: Block | None = None,
+    layout: LayoutLike = "OI",
 ) -> A:
     r"""Fill with U[-c, c), ``c = gain sqrt(3 / fan)`` (He et al., ICCV 2015).
 
@@ -320,6 +355,10 @@ def kaiming_uniform_(
         What :func:`calculate_gain` knows.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values and fans are those.
+    layout : str or Layout
+        Which axis is what: O outputs, I inputs, E experts, other letters the receptive field; see :class:`Layout`.
 
     Returns
     -------
@@ -343,8 +382,8 @@ def kaiming_uniform_(
     True
     """
     array = writable(tensor, "kaiming_uniform_")
-    std = _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.centred_uniform(std, array.dtype), generator)
+    rule = a, mode, nonlinearity
+    _fill_kaiming(array, rule, parameters.centred_uniform, generator, block, layout)
     return tensor
 
 
@@ -354,6 +393,9 @@ def kaiming_normal_(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: GeneratorLike = None,
+    *,
+    block: Block | None = None,
+    layout: LayoutLike = "OI",
 ) -> A:
     r"""Fill with N(0, std^2), ``std = gain / sqrt(fan)`` (He et al., ICCV 2015).
 
@@ -367,12 +409,12 @@ def kaiming_normal_(
     array([[-2.680604 , -1.1059731]], dtype=float32)
     """
     array = writable(tensor, "kaiming_normal_")
-    std = _kaiming_std(array, a, mode, nonlinearity)
-    fill(array, *parameters.normal(0.0, std, array.dtype), generator)
+    rule = a, mode, nonlinearity
+    _fill_kaiming(array, rule, parameters.centred_normal, generator, block, layout)
     return tensor
 
 
-def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> A:
+def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, layout: LayoutLike = "OI") -> A:
     r"""Fill with ``gain`` times a (semi-)orthogonal matrix from the Haar measure.
 
     Parameters
@@ -384,6 +426,8 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
         A finite factor.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
+    layout : str or Layout
+        Which axis is what: O outputs, I inputs, E experts, other letters the receptive field; see :class:`Layout`.
 
     Returns
     -------
@@ -408,11 +452,13 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
     >>> bool(np.allclose(w @ w.T, np.eye(3)))
     True
     """
-    matrices.orthogonal(writable(tensor, "orthogonal_"), gain, generator)
+    matrices.orthogonal(writable(tensor, "orthogonal_"), gain, generator, layout)
     return tensor
 
 
-def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorLike = None) -> A:
+def sparse_(
+    tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorLike = None, *, block: Block | None = None
+) -> A:
     r"""Fill a matrix with ``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2) (Martens, ICML 2010).
 
     Parameters
@@ -425,6 +471,8 @@ def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorL
         Of the other elements; >= 0.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where values and places come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values are those.
 
     Returns
     -------
@@ -447,11 +495,11 @@ def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorL
     >>> (w == 0).sum(axis=0)
     array([3, 3, 3])
     """
-    matrices.sparse(writable(tensor, "sparse_"), sparsity, std, generator)
+    matrices.sparse(writable(tensor, "sparse_"), sparsity, std, generator, block)
     return tensor
 
 
-def bits_(tensor: A, generator: GeneratorLike = None) -> A:
+def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = None) -> A:
     """Fill an integer array with the raw random words, uniform over all its values.
 
     Parameters
@@ -460,6 +508,8 @@ def bits_(tensor: A, generator: GeneratorLike = None) -> A:
         Of uint32 or int32 (one word an element) or uint64 or int64 (two, the high one being that of a 32-bit array).
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the words come from; see :func:`numbainit.Generator`. None: the default generator.
+    block : Block, optional
+        ``tensor`` is this part of a larger array, of which its values are those.
 
     Returns
     -------
@@ -473,19 +523,40 @@ def bits_(tensor: A, generator: GeneratorLike = None) -> A:
     """
     array = writable(tensor, "bits_", WORDS)
     unsigned = array.view(array.dtype.str.replace("i", "u"))
-    fill(unsigned, *parameters.BITS, generator)
+    fill(unsigned, parameters.BITS, generator, block)
     return tensor
 
 
-def _xavier_std(array: np.ndarray, gain: float) -> float:
-    fan_in, fan_out = fans(array.shape)
+def _fill_constant(array: np.ndarray, value: float, block: Block | None) -> None:
+    whole_shape(array.shape, block)
+    array.fill(value)
+
+
+def _fill_xavier(array, gain, law, generator, block, layout) -> None:
+    parts = parts_of(layout, whole_shape(array.shape, block))
     factor = parameters.standard_deviation(gain, array.dtype, "gain")
-    return factor * math.sqrt(2.0 / max(fan_in + fan_out, 1))  # no elements where both fans are 0
+    totals = [max(part.fan_in + part.fan_out, 1) for part in parts]  # no elements where both are 0
+    stds = [factor * math.sqrt(2.0 / total) for total in totals]
+    _fill_scaled(array, [law(std, array.dtype) for std in stds], parts, generator, block)
 
 
-def _kaiming_std(array: np.ndarray, slope: float, mode: str, nonlinearity: str) -> float:
-    if array.size == 0:
+def _fill_kaiming(array, rule, law, generator, block, layout) -> None:
+    shape, (slope, mode, nonlinearity) = whole_shape(array.shape, block), rule
+    if 0 in shape:
         warn_user("Initializing zero-element tensors is a no-op", UserWarning)
-        return 0.0
-    fan = correct_fan(array.shape, mode)
-    return calculate_gain(nonlinearity, slope) / math.sqrt(fan)
+        fill(array, law(0.0, array.dtype), generator, block)
+        return
+    name, parts = checked_mode(mode), parts_of(layout, shape)
+    gain = calculate_gain(nonlinearity, slope)
+    laws = [law(gain / math.sqrt(part.fan_in if name == "fan_in" else part.fan_out), array.dtype) for part in parts]
+    _fill_scaled(array, laws, parts, generator, block)
+
+
+def _fill_scaled(array, laws, parts, generator, block) -> None:
+    """Each part with its law; there is but one, unless projections of unequal sizes are fused."""
+    if len(parts) == 1:
+        fill(array, laws[0], generator, block)
+    else:
+        start = block.start if block else (0,) * array.ndim
+        indices = [part.slices(start, array.shape) for part in parts]
+        fill_parts(array, list(zip(indices, laws, strict=True)), generator, block)

@@ -9,26 +9,34 @@ import numpy as np
 
 from numbainit import device_matrices, parameters
 from numbainit.arrays import is_regular
+from numbainit.blocks import Block, whole_shape
 from numbainit.devices import DeviceArray
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.fill import Array, fill, sparsify
+from numbainit.fill import Array, fill, fill_sparse
 from numbainit.generator import GeneratorLike
 from numbainit.haar import haar
+from numbainit.layouts import LayoutLike, axes_by_kind
 
 
-def eye(array: Array) -> None:
+def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
-    if isinstance(array, DeviceArray):
-        device_matrices.eye(array)
-        return
-    array[...] = 0
-    diagonal = np.arange(min(array.shape))
-    array[diagonal, diagonal] = 1
+    whole_shape(array.shape, block)
+    below = block.start[1] - block.start[0] if block else 0  # how many rows below the corner the diagonal begins
+    row, column = max(below, 0), max(-below, 0)
+    rows, columns = array.shape
+    count = min(rows - row, columns - column)
+    array.fill(0)
+    if count > 0 and isinstance(array, DeviceArray):
+        array[slice(row, None), slice(column, None)].diagonal(count).fill(1)
+    elif count > 0 and isinstance(array, np.ndarray):
+        elements = array.ravel() if array.flags.c_contiguous else array.flat
+        begin, step = row * columns + column, columns + 1
+        elements[begin : begin + (count - 1) * step + 1 : step] = 1
 
 
-def dirac(array: Array, groups: int) -> None:
+def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
     if array.ndim not in (3, 4, 5):
         raise InvalidValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array)}")
@@ -37,22 +45,30 @@ def dirac(array: Array, groups: int) -> None:
     groups = int(groups)
     if groups < 1:
         raise InvalidValueError(f"groups must be at least 1, got {groups}")
-    if array.shape[0] % groups:
+    experts, *kinds = axes_by_kind(layout, array.ndim)
+    if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
+        raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
+    order = [axis for kind in kinds for axis in kind]
+    whole = [whole_shape(array.shape, block)[axis] for axis in order]
+    if whole[0] % groups:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={groups}")
-    if isinstance(array, DeviceArray):
-        device_matrices.dirac(array, groups)
+    start = [block.start[axis] for axis in order] if block else [0] * array.ndim
+    array.fill(0)
+    outputs = start[0] + np.arange(array.shape[order[0]])
+    channels = outputs % max(whole[0] // groups, 1) - start[1]
+    centre = tuple(size // 2 - begin for size, begin in zip(whole[2:], start[2:], strict=True))
+    kernel = array.transpose(order)
+    passed = (channels >= 0) & (channels < kernel.shape[1])
+    if not all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
         return
-    array[...] = 0
-    if array.size == 0:
-        return
-    outputs = array.shape[0] // groups
-    centre = tuple(size // 2 for size in array.shape[2:])
-    channels = np.arange(min(outputs, array.shape[1]))
-    for group in range(groups):
-        array[(group * outputs + channels, channels, *centre)] = 1
+    ones: tuple = outputs[passed] - start[0], channels[passed], *centre
+    if isinstance(kernel, DeviceArray):
+        device_matrices.put_ones(kernel, *ones)
+    else:
+        kernel[ones] = 1
 
 
-def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike) -> None:
+def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
@@ -60,34 +76,30 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike) 
     if not 0.0 <= share <= 1.0:
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
     law = parameters.normal(0.0, std, array.dtype)
-    zeros = math.ceil(share * array.shape[0])
-    regular = isinstance(array, DeviceArray) or is_regular(array)
-    work = array if regular else np.empty(array.shape, array.dtype.newbyteorder("="))
-    stream = fill(work, *law, generator)
-    if work.size and zeros:
-        sparsify(work, zeros, stream)
-    if isinstance(array, np.ndarray) and work is not array:
-        array[...] = work
+    rows, _ = whole_shape(array.shape, block)
+    fill_sparse(array, math.ceil(share * rows), law, generator, block)
 
 
-def orthogonal(array: Array, gain: float, generator: GeneratorLike) -> None:
-    """``gain`` times a Haar-distributed matrix with orthonormal columns, or rows if there are fewer of them."""
+def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
+    """``gain`` times Haar-distributed orthonormal columns, or rows if there are fewer, for each expert alone."""
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
-    if isinstance(array, DeviceArray):
-        device_matrices.orthogonal(array, scale, generator)
+    experts, outputs, *others = axes_by_kind(layout, array.ndim)
+    weights = array.transpose(experts + outputs + [axis for kind in others for axis in kind])
+    if isinstance(weights, DeviceArray):
+        device_matrices.orthogonal(weights, scale, generator, len(experts), len(outputs))
         return
-    contiguous = array.flags.c_contiguous and is_regular(array)
-    work = array if contiguous else np.empty(array.shape, array.dtype.newbyteorder("="))
-    fill(work, *parameters.normal(0.0, 1.0, work.dtype), generator)
+    contiguous = weights.flags.c_contiguous and is_regular(weights)
+    work = weights if contiguous else np.empty(weights.shape, array.dtype.newbyteorder("="))
+    fill(work, parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return
-    matrix = work.reshape(array.shape[0], -1)
-    haar(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T)
-    work *= scale
-    if work is not array:
-        array[...] = work
+    size = math.prod(array.shape[axis] for axis in outputs)
+    for expert in work.reshape(math.prod(array.shape[axis] for axis in experts), size, -1):
+        haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, scale)
+    if work is not weights:
+        weights[...] = work
 
 
 def _dimensions(array: Array) -> str:

@@ -7,7 +7,7 @@ make the values depend on it. Results are cached, since the same few laws are as
 
 import functools
 import math
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,14 +17,24 @@ _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become wor
 _FAR = 1e9  # sigmas: alpha^2 + 4 is alpha^2 in float64 well before, and overflows far beyond
 
 
-class Law(NamedTuple):
-    """A law as the targets know it: its name without the width, and its numbers."""
+MOST_NUMBERS = 9  # that a law takes
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law as the targets know it: its name without the width, and its numbers; ``packed`` is what kernels read."""
 
     name: str
-    numbers: tuple[float, ...]
+    numbers: tuple[float, ...] = ()
+    packed: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        packed = np.zeros(MOST_NUMBERS)
+        packed[: len(self.numbers)] = self.numbers
+        object.__setattr__(self, "packed", packed)
 
 
-BITS = Law("bits", (0.0,))  # it has no parameters, but Numba wants its tuples to have a type of element
+BITS = Law("bits")
 
 
 def scalar(name: str, value: object) -> float:
@@ -46,7 +56,7 @@ def _is_real(value: object) -> bool:
 
 def real(name: str, value: object) -> float:
     """:func:`scalar` without NaN."""
-    number = scalar(name, value)
+    number = value if type(value) is float else scalar(name, value)
     if number != number:
         raise InvalidValueError(f"{name} must be a number, got nan")
     return number + 0.0  # -0.0 equals 0.0 as a key of the caches below, so it must be the same number
@@ -89,16 +99,22 @@ def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
     return Law("uniform", (low, width, smallest, largest))
 
 
+@functools.lru_cache(maxsize=256)
 def centred_uniform(std: float, dtype: np.dtype) -> Law:
     """U[-c, c) with standard deviation ``std``: ``c = sqrt(3) std``."""
     bound = finite("the bound, sqrt(3) times the std that follows from gain and fans,", math.sqrt(3.0) * std, dtype)
     return uniform(-bound, bound, dtype)
 
 
+def centred_normal(std: float, dtype: np.dtype) -> Law:
+    """N(0, std^2)."""
+    return normal(0.0, std, dtype)
+
+
 def constant(val: object, dtype: np.dtype) -> float:
     """A value to fill with: infinite or NaN if it is meant so, but not because ``dtype`` cannot hold it."""
-    number = scalar("val", val)
-    if math.isfinite(number):
+    number = val if type(val) is float else scalar("val", val)
+    if _largest(dtype) < abs(number) < math.inf:
         finite("val", number, dtype)
     return number
 
@@ -200,6 +216,7 @@ def _check_not_empty(smallest: float, largest: float, interval: str, dtype: np.d
         raise InvalidValueError(f"no {dtype.name} lies in {interval}: widen the bounds or use a wider dtype")
 
 
+@functools.cache
 def _largest(dtype: np.dtype) -> float:
     return float(np.finfo(dtype).max)
 

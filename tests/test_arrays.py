@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import numbainit as init
 from numbainit import arrays
+from numbainit.blocks import c_strides
 
 CALLS = {  # name: (a shape that it takes, its other arguments)
     "uniform_": ((4, 6), ()),
@@ -409,6 +410,6 @@ def test_strided_describes_the_view(memory_and_view):
     assert arrays.is_regular(view)
     numbers = np.arange(view.size, dtype=view.dtype)
     view[...] = numbers.reshape(view.shape)
-    seen = arrays.strided(view)
+    seen = arrays.strided(view, c_strides(view.shape))
     places = [seen.offset + step for step in addresses(seen.shape.tolist(), seen.strides.tolist())]
     assert np.array_equal(seen.window[places], numbers)

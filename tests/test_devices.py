@@ -155,7 +155,7 @@ def two_devices(monkeypatch):
 
 def test_new_arrays_live_where_they_should(two_devices, monkeypatch):
     made = []
-    monkeypatch.setattr(init.init, "zeros_", lambda array: made.append(array) or array)
+    monkeypatch.setattr(init.init, "zeros_", lambda array, **keywords: made.append(array) or array)
     init.zeros((2, 3), device="cuda")
     init.zeros((2, 3), device="cuda:1", dtype="float64")
     init.zeros(4, like=Array())

@@ -209,7 +209,7 @@ def test_draws_are_distinct_between_threads():
 
     def work():
         start.wait()
-        taken.append([generator.next_draw() for _ in range(500)])
+        taken.append([generator.next_stream()[2] for _ in range(500)])
 
     threads = [threading.Thread(target=work) for _ in range(16)]
     for thread in threads:

@@ -73,7 +73,10 @@ def test_every_name_is_here():
     "name", [*IN_PLACE, "calculate_gain", "_calculate_fan_in_and_fan_out", "_calculate_correct_fan"]
 )
 def test_signatures(name):
-    ours, theirs = (inspect.signature(getattr(module, name)).parameters.values() for module in (init, nn))
+    """Torch's, then what torch has not: keywords with a default."""
+    ours, theirs = (list(inspect.signature(getattr(module, name)).parameters.values()) for module in (init, nn))
+    more, ours = ours[len(theirs) :], ours[: len(theirs)]
+    assert all(p.kind is p.KEYWORD_ONLY and p.default is not p.empty for p in more)
     assert [(p.name, p.default, p.kind) for p in ours] == [(p.name, p.default, p.kind) for p in theirs]
     assert [repr(p.default) for p in ours] == [repr(p.default) for p in theirs]
 

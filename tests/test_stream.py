@@ -67,9 +67,10 @@ def test_successive_draws(case):
 def fill_part(case, size, first, key, draw):
     """The elements [first, first + size) of a case."""
     law, arguments, dtype = case
-    law, numbers = ("bits", (0.0,)) if law == "bits" else getattr(parameters, law)(*arguments, np.dtype(dtype))
+    checked = parameters.BITS if law == "bits" else getattr(parameters, law)(*arguments, np.dtype(dtype))
     array = np.empty(size, dtype)
-    fill_from(array.view(f"u{array.itemsize}") if law == "bits" else array, law, numbers, (*key, draw), first)
+    view = array.view(f"u{array.itemsize}") if law == "bits" else array
+    fill_from(view, checked, (*key, draw), init.Block((first + size,), (first,)))
     return array
 
 

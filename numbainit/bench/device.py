@@ -19,7 +19,6 @@ import numpy as np
 import numbainit
 from numbainit import devices
 from numbainit.errors import DeviceError, InvalidValueError
-from numbainit.fill import fill_constant
 
 Call = Callable[[], Any]
 
@@ -80,7 +79,7 @@ def _row(target: Any, law: str, dtype: np.dtype, size: int, place: int, rounds: 
     described = devices.on_device(array, "bench")
     assert described is not None
     calls: dict[str, Call] = {
-        "fill": functools.partial(fill_constant, described, 0.5),
+        "fill": functools.partial(described.fill, 0.5),
         "numbainit": functools.partial(_initializer(law), array, generator=generator),
     }
     seconds = {name: _median(target, call, rounds) for name, call in calls.items()}

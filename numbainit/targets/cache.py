@@ -7,11 +7,14 @@ look for other files. Without a writable cache folder (numba#4908) kernels are c
 
 import functools
 import hashlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-from numba import njit
+from numba import cfunc, njit, void
 from numba.core.caching import NullCache
+
+LOST = (OSError, EOFError, pickle.UnpicklingError)  # what a cache on the disk raises where it is full, gone or spoilt
 
 
 @functools.cache
@@ -36,6 +39,19 @@ def kernel(name: str, *, parallel: bool = False) -> Callable:
             return njit(cache=True, **options)(function)
         except RuntimeError:  # "cannot cache function": no folder can be written
             return njit(**options)(function)
+
+    return decorate
+
+
+def c_function(name: str, *arguments) -> Callable:
+    """Compile the decorated function at once, as a C function without a result, to be called by its ``.address``."""
+
+    def decorate(function):
+        function.__qualname__ = f"{name}_{sources_digest()}"
+        try:
+            return cfunc(void(*arguments), cache=True, error_model="numpy")(function)
+        except (RuntimeError, *LOST):
+            return cfunc(void(*arguments), error_model="numpy")(function)
 
     return decorate
 

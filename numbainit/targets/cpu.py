@@ -1,9 +1,9 @@
-"""An array of a logical range, contiguous or strided → the same array, filled by all cores: the kernels of the CPU.
+"""An array of a logical range, contiguous or strided → the same array, filled by all cores: the drivers of the CPU.
 
-A *law* (``cpu_laws.py``) fills whole blocks of four elements; a *part* lets it start and stop anywhere; a *kernel* cuts
-the range into chunks and hands them to threads. Chunks lie on a fixed grid of the logical indices, so that no block is
-shared, and none crosses a multiple of 2^32 blocks. Kernels neither check nor allocate: that is done before they are
-called.
+A *law* (``cpu_laws.py``) fills whole blocks of four elements in contiguous memory. It is compiled once for each width,
+and called through its address; a *driver* knows where memory lies and how threads share it, and no law, so neither is
+compiled again for each of the other. Drivers cut the range into chunks on a fixed grid of the logical indices, so that
+no block is shared. They neither check nor allocate: that is done before they are called.
 """
 
 from typing import Any, NamedTuple
@@ -11,41 +11,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from numbainit.targets import cpu_laws as laws
 from numbainit.targets.cache import kernel
-from numbainit.targets.cpu_laws import CHUNK, inline
-from numbainit.targets.stack import stack_array
+from numbainit.targets.cpu_laws import CHUNK, address, inline
+from numbainit.targets.stack import address_of, call_law, stack_array
 
 STRIP = 2048  # columns of a sparse matrix that a thread walks down together, at most: long rows of memory, state in L1
+_STRIP_WORDS = STRIP + 8  # whole blocks around them
 _CHUNK = np.uint64(CHUNK)
-_NUMBERS = 9  # the most parameters that a law takes
 _MOST_AXES = 64  # of a NumPy array
-_LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
-_0, _1, _3, _4 = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(4)
+_PIECE = CHUNK // 2  # elements of a run of a block: with a block of four at each end they fit in a chunk
+_32 = np.uint64(32)
+_0, _1, _3, _4, _7 = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(4), np.uint64(7)
 
 
 # ---- parts: from any element to any element ----
 
 
 @inline
-def _part(law, out, first, k0, k1, draw, numbers):
-    """Fill ``out`` with the elements from ``first`` on, all of them in one chunk."""
+def _part(law, out, first, stream, numbers):
+    """Fill ``out`` with the elements from ``first`` on, all of whose blocks fit in a chunk."""
     size, skip = np.uint64(out.size), first & _3
-    block, blocks = first // _4, (skip + size + _3) // _4
-    whole = skip == _0 and size & _3 == _0 and out.ctypes.data % 8 == 0  # words are written in pairs
-    ours = out if whole else stack_array(CHUNK, out)[: _4 * blocks]
-    law(ours, (block & _LOW32, block >> _32, draw, np.uint64(k0), np.uint64(k1)), numbers)
-    if not whole:
+    blocks, block = (skip + size + _3) // _4, first // _4
+    if skip == _0 and size & _3 == _0 and address_of(out) & _7 == _0:  # words are written in pairs
+        call_law(law, address_of(out), blocks, block, *stream, numbers)
+    else:
+        whole = stack_array(CHUNK, out)
+        call_law(law, address_of(whole), blocks, block, *stream, numbers)
         for i in range(size):
-            out[i] = ours[skip + i]
-
-
-@inline
-def _span(law, out, first, k0, k1, draw, numbers):
-    """Fill ``out`` with the elements from ``first`` on, chunk by chunk."""
-    for chunk in range(_chunks(first, np.uint64(out.size))):
-        begin, end = _chunk_bounds(chunk, first, np.uint64(out.size))
-        _part(law, out[begin:end], first + begin, k0, k1, draw, numbers)
+            out[i] = whole[skip + i]
 
 
 @inline
@@ -88,7 +81,7 @@ def _scatter(part, window, offset, shape, strides, place):
             index[axis] += 1
 
 
-# ---- kernels ----
+# ---- drivers ----
 
 
 class Loops(NamedTuple):
@@ -98,95 +91,127 @@ class Loops(NamedTuple):
     parallel: Any
 
 
-class Kernels(NamedTuple):
-    """The loops of a law: over contiguous memory, and over a window with strides."""
-
-    contiguous: Loops
-    strided: Loops
+def _loops(make, *arguments):
+    return Loops(make(*arguments, "serial", False), make(*arguments, "parallel", True))
 
 
-def _contiguous(law, suffix, parallel):
-    """The loop (out, first, k0, k1, draw, numbers)."""
+def _contiguous(way, parallel):
+    """The loop (law, out, first, k0, k1, draw, numbers)."""
 
-    @kernel(f"{law.__name__}_contiguous_{suffix}", parallel=parallel)
-    def fill(out, first, k0, k1, draw, numbers):
-        given = stack_array(_NUMBERS, 0.0)
-        for i in range(len(numbers)):
-            given[i] = numbers[i]
-        start, size, draw = np.uint64(first), np.uint64(out.size), np.uint64(draw)
+    @kernel(f"contiguous_{way}", parallel=parallel)
+    def fill(law, out, first, k0, k1, draw, numbers):
+        start, size = np.uint64(first), np.uint64(out.size)
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        address = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
-            _part(law, out[begin:end], start + begin, k0, k1, draw, given)
+            _part(law, out[begin:end], start + begin, stream, address)
 
     return fill
 
 
-def _strided(law, suffix, parallel):
-    """The loop (window, offset, shape, strides, first, k0, k1, draw, numbers)."""
+def _strided(way, parallel):
+    """The loop (law, window, offset, shape, strides, first, k0, k1, draw, numbers)."""
 
-    @kernel(f"{law.__name__}_strided_{suffix}", parallel=parallel)
-    def fill(window, offset, shape, strides, first, k0, k1, draw, numbers):
-        given = stack_array(_NUMBERS, 0.0)
-        for i in range(len(numbers)):
-            given[i] = numbers[i]
-        start, size, draw = np.uint64(first), np.uint64(shape.prod()), np.uint64(draw)
+    @kernel(f"strided_{way}", parallel=parallel)
+    def fill(law, window, offset, shape, strides, first, k0, k1, draw, numbers):
+        start, size = np.uint64(first), np.uint64(shape.prod())
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        address = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
             part = stack_array(CHUNK, window)[: end - begin]
-            _part(law, part, start + begin, k0, k1, draw, given)
+            _part(law, part, start + begin, stream, address)
             _scatter(part, window, offset, shape, strides, np.int64(begin))
 
     return fill
 
 
-def _sparse(name, suffix, parallel):
-    """The loop (matrix, zeros, strip, k0, k1, draw): ``zeros`` zeros into every column, at random rows.
+def _block(way, parallel):
+    """The loop (law, window, offset, shape, strides, steps, first, k0, k1, draw, numbers).
+
+    The last axis is one along which numbers follow each other; its runs are what is cut into pieces.
+    """
+
+    @kernel(f"block_{way}", parallel=parallel)
+    def fill(law, window, offset, shape, strides, steps, first, k0, k1, draw, numbers):
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        address = address_of(numbers)
+        last = shape.size - 1
+        pieces = (shape[last] + _PIECE - 1) // _PIECE
+        for item in prange(shape[:last].prod() * pieces):
+            begin = item % pieces * _PIECE
+            place, number, rest = offset + begin * strides[last], begin, item // pieces
+            for axis in range(last - 1, -1, -1):
+                index = rest % shape[axis]
+                rest //= shape[axis]
+                place += index * strides[axis]
+                number += index * steps[axis]
+            part = stack_array(CHUNK, window)[: min(_PIECE, shape[last] - begin)]
+            _part(law, part, np.uint64(first) + np.uint64(number), stream, address)
+            for i in range(part.size):
+                window[place + i * strides[last]] = part[i]
+
+    return fill
+
+
+@inline
+def _in_place(out, scratch):
+    return out
+
+
+@inline
+def _aside(out, scratch):
+    return scratch
+
+
+def _sparse(layout, way, parallel):
+    """The loop (law, mask, matrix, block, zeros, strip, k0, k1, draw, numbers): zeros in every column, else the law.
+
+    ``block`` is the shape of the whole matrix and where this one starts in it.
 
     Selection sampling (Knuth, TAOCP 3.4.2, algorithm S) walks down the rows and decides each element with one word:
     zero with probability ``zeros left / rows left``. It is exact in count, needs no memory but a counter a column, and
-    its columns are independent, so they are the SIMD lanes here and strips of them the threads.
+    its columns are independent, so they are the SIMD lanes here and strips of them the threads. Values go to the matrix
+    while they are made and are chosen from while they are in L1, so memory hides behind arithmetic.
     """
+    place = _in_place if layout == "C" else _aside
 
-    @kernel(f"{name}_{suffix}", parallel=parallel)
-    def mask(matrix, zeros, strip, k0, k1, draw):
-        rows, columns = np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
-        width, draw = np.uint64(strip), np.uint64(draw)
+    @kernel(f"sparse_{layout}_{way}", parallel=parallel)
+    def fill(law, mask, matrix, block, zeros, strip, k0, k1, draw, numbers):
+        rows, pitch, top, side = block
+        bottom, columns = top + np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
+        stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
+        address = address_of(numbers)
+        width = np.uint64(strip)
         for number in prange((columns + width - _1) // width):
             begin = np.uint64(number) * width
             wide = min(width, columns - begin)
             zero = matrix.dtype.type(0)
-            words = stack_array(STRIP, np.uint32(0))[:wide]
-            left = stack_array(STRIP, np.uint64(0))[:wide]
-            left[:] = np.uint64(zeros)
-            for row in range(rows):
-                _span(laws.mask_words, words, row * columns + begin, k0, k1, draw, left)
+            scratch = stack_array(STRIP, matrix)[:wide]
+            words = stack_array(_STRIP_WORDS, np.uint32(0))
+            left = stack_array(STRIP, np.uint64(0))[:wide]  # zeros to come in each column, times 2^32
+            left[:] = np.uint64(zeros) << _32
+            for row in range(bottom):
+                first = row * pitch + side + begin
+                skip = first & _3
+                call_law(mask, address_of(words), (skip + wide + _3) // _4, first // _4, *stream, address)
+                if row < top:
+                    for i in range(wide):
+                        left[i] -= np.uint64(np.uint64(words[skip + i]) * (rows - row) < left[i]) << _32
+                    continue
+                out = matrix[row - top, begin : begin + wide]
+                values = place(out, scratch)
+                _part(law, values, first, stream, address)
                 for i in range(wide):
-                    chosen = (np.uint64(words[i]) * (rows - row)) >> _32 < left[i]
-                    left[i] -= np.uint64(chosen)
-                    value = matrix[row, begin + i]
-                    matrix[row, begin + i] = zero if chosen else value
+                    chosen = np.uint64(words[skip + i]) * (rows - row) < left[i]
+                    left[i] -= np.uint64(chosen) << _32
+                    out[i] = zero if chosen else values[i]
 
-    return mask
-
-
-def _loops(make, law):
-    return Loops(make(law, "serial", False), make(law, "parallel", True))
+    return fill
 
 
-_LAWS = {
-    "bits": (laws.bits32, laws.bits64),
-    "uniform": (laws.uniform32, laws.uniform64),
-    "normal": (laws.normal32, laws.normal64),
-    "trunc_normal": (laws.trunc_normal32, laws.trunc_normal64),
-    "tail": (laws.tail32, laws.tail64),
-}
-#: (name of a law, bytes of an element) → its kernels, compiled at their first call
-KERNELS = {
-    (name, itemsize): Kernels(_loops(_contiguous, law), _loops(_strided, law))
-    for name, pair in _LAWS.items()
-    for itemsize, law in zip((4, 8), pair, strict=True)
-}
-#: (bytes of an element, memory layout as Numba names it) → the loops that put zeros into columns
-SPARSE = {
-    (itemsize, layout): _loops(_sparse, f"sparse{8 * itemsize}{layout}") for itemsize in (4, 8) for layout in "CFA"
-}
+__all__ = ["BLOCK", "CONTIGUOUS", "SPARSE", "STRIDED", "STRIP", "address"]
+CONTIGUOUS, STRIDED, BLOCK = _loops(_contiguous), _loops(_strided), _loops(_block)
+#: memory layout as Numba names it → the loops of sparse matrices
+SPARSE = {layout: _loops(_sparse, layout) for layout in "CFA"}

@@ -6,19 +6,25 @@ width. Loops count with unsigned integers and have no branches: LLVM makes them 
 Arrays of words are seen as arrays of values and back, in place; a chunk stays in L1 meanwhile.
 """
 
+import functools
+
 import numpy as np
+from numba import carray, types
 from numba.extending import register_jitable
 
+from numbainit.parameters import MOST_NUMBERS
 from numbainit.scalar import laws
 from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32, philox4x32_pairs
 from numbainit.scalar.purposes import ACCEPTANCE, ATTEMPT, LOW, MASK, VALUES
 from numbainit.scalar.rounding import fma
+from numbainit.targets.cache import c_function
 from numbainit.targets.lanes import LANES, append_outside
-from numbainit.targets.stack import stack_array
+from numbainit.targets.stack import align_stack, stack_array
 
 CHUNK = 4096  # elements a call, at most; they stay in L1 between the passes of a rejection
 _PLACES = CHUNK + LANES  # rejected values of a chunk, and room for one more group
+_CHUNK_BLOCKS = np.uint64(CHUNK // 4)
 _GROUP = np.uint64(LANES)  # rejected values that are redone together
 
 _LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -270,3 +276,47 @@ def tail64(out, stream, numbers):
         word = words[i]
         out[i] = laws.tail64(np.uint32(word >> _32), np.uint32(word), acceptances[i], *arguments)
     _redo_rejected(_tail_at64, arguments, out, stream, numbers[7], numbers[8])
+
+
+# ---- compiled: a law and a width → the address of a C function ----
+
+#: the loops of a law for elements of 4 and of 8 bytes
+LAWS = {
+    "bits": (bits32, bits64),
+    "mask": (mask_words, None),
+    "uniform": (uniform32, uniform64),
+    "normal": (normal32, normal64),
+    "trunc_normal": (trunc_normal32, trunc_normal64),
+    "tail": (tail32, tail64),
+}
+_WORDS, _FLOATS = (types.uint32, types.uint64), (types.float32, types.float64)
+
+
+@functools.cache
+def address(name, itemsize):
+    """Where the :func:`compiled` law is."""
+    return compiled(name, itemsize).address
+
+
+@functools.cache
+def compiled(name, itemsize):
+    """A law for elements of ``itemsize`` bytes, as the C function ``(out, blocks, first, draw, k0, k1, numbers)``.
+
+    All arguments have 64 bits; ``out`` and ``numbers`` are addresses: of memory for ``4 * blocks`` elements, aligned to
+    8 bytes, and of ``MOST_NUMBERS`` float64. ``first`` is the number of the first block.
+    """
+    wide = itemsize // 8
+    law, element = LAWS[name][wide], (_WORDS if name in ("bits", "mask") else _FLOATS)[wide]
+
+    @c_function(law.__name__, types.CPointer(element), *[types.uint64] * 5, types.CPointer(types.float64))
+    def fill(out, blocks, first, draw, k0, k1, numbers):
+        align_stack()
+        array, given = carray(out, (_4 * blocks,)), carray(numbers, (MOST_NUMBERS,))
+        begin = _0
+        while begin < blocks:
+            low, high = first + begin & _LOW32, first + begin >> _32
+            count = min(blocks - begin, _CHUNK_BLOCKS, _LOW32 - low + _1)  # all of a chunk has one high word
+            law(array[_4 * begin : _4 * (begin + count)], (low, high, draw, k0, k1), given)
+            begin += count
+
+    return fill

@@ -14,8 +14,9 @@ import numpy as np
 from numba import cuda
 from numba.cuda.cudadrv import driver as api
 
-from numbainit.arrays import merged_axes
+from numbainit.devices import merged_axes
 from numbainit.errors import DeviceError, InvalidValueError
+from numbainit.parameters import Law
 from numbainit.scalar.purposes import ATTEMPT, VALUES
 from numbainit.targets import cuda_laws as laws
 from numbainit.targets.cuda_laws import inline
@@ -86,7 +87,8 @@ class Kernels(NamedTuple):
 @inline
 def _blocks(where, first):
     """The numbers of the first block of the elements [first, first + size), and of the first after them."""
-    return np.uint64(first) // _4, (np.uint64(first) + np.uint64(where[1]) + np.uint64(3)) // _4
+    begin = np.uint64(first) // _4
+    return begin, begin + (np.uint64(first) % _4 + np.uint64(where[1]) + np.uint64(3)) // _4
 
 
 @inline
@@ -153,24 +155,26 @@ def _by_rejection(law, put, kind):
 
 
 def _sparse(kind):
-    """The kernel (address, shape, strides, zeros, k0, k1, draw): ``zeros`` zeros into every column, at random rows.
+    """The kernel (address, shape, strides, whole, start, zeros, k0, k1, draw): ``zeros`` zeros into every column.
 
-    Selection sampling (Knuth, TAOCP 3.4.2, algorithm S), as on the CPU. A thread walks down one column, so that
-    threads beside each other write beside each other.
+    Selection sampling (Knuth, TAOCP 3.4.2, algorithm S), as on the CPU. A thread walks down one column of the whole, of
+    which the array is the part at ``start``; so threads beside each other write beside each other.
     """
 
     @cuda.jit
-    def mask(address, shape, strides, zeros, k0, k1, draw):
+    def mask(address, shape, strides, whole, start, zeros, k0, k1, draw):
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
-        rows, columns = np.uint64(shape[0]), np.uint64(shape[1])
+        rows, columns, before = np.uint64(whole[0]), np.uint64(whole[1]), np.uint64(start[1])
         column, step = np.uint64(cuda.grid(1)), np.uint64(cuda.gridsize(1))
-        while column < columns:
+        while column < np.uint64(shape[1]):
             left, row = np.uint64(zeros), np.uint64(0)
             while row < rows and left > np.uint64(0):
-                word = np.uint64(laws.mask_word(stream, row * columns + column))
+                word = np.uint64(laws.mask_word(stream, row * columns + before + column))
                 if (word * (rows - row)) >> _32 < left:
                     left -= np.uint64(1)
-                    store(address, np.int64(row) * strides[0] + np.int64(column) * strides[1], kind(0))
+                    inside = np.int64(row) - start[0]
+                    if 0 <= inside < shape[0]:
+                        store(address, inside * strides[0] + np.int64(column) * strides[1], kind(0))
                 row += np.uint64(1)
             column += step
 
@@ -201,24 +205,45 @@ _FEWEST_BLOCKS = 128  # Numba warns of an idle GPU below; thread blocks without 
 _BLOCKS_PER_SM = 8  # that fill it, at 2,048 threads
 
 
-def fill(array, law, numbers, stream, first):
-    """Fill a non-empty DeviceArray with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
-    kernels = KERNELS[law, array.itemsize]
+def fill(array, law, stream, block=None):
+    """Fill a non-empty DeviceArray, which may be a block of a larger one, for the stream ``(k0, k1, draw)``."""
+    if block is not None and not block.is_range(array.shape):
+        for index in _lines(array.shape):
+            fill(array[index], law, stream, block.within(index))
+        return
+    first = 0 if block is None else block.first()
+    first -= first >> 63 << 64  # kernels count in int64, and read it as uint64 again
+    kernels = KERNELS[law.name, array.itemsize]
     shape, strides = merged_axes(array)
+    tail = first, *stream, law.numbers or (0.0,)
     blocks = (first % 4 + array.size + 3) // 4
     if len(shape) == 1 and strides[0] in (0, 1):
         aligned = (array.pointer - first * array.itemsize) % 16 == 0
         where = (array.pointer, array.size, max(array.size - 3, 0) if aligned else 0)
-        _launch(kernels.contiguous, blocks, array, (where, first, *stream, numbers))
+        _launch(kernels.contiguous, blocks, array, (where, *tail))
     else:
-        where = (array.pointer, array.size, tuple(shape), tuple(strides))
-        _launch(kernels.strided, blocks, array, (where, first, *stream, numbers))
+        _launch(kernels.strided, blocks, array, ((array.pointer, array.size, tuple(shape), tuple(strides)), *tail))
 
 
-def sparsify(matrix, zeros, stream):
-    """Put ``zeros`` zeros into every column of a non-empty matrix, at random rows of ``(k0, k1, draw)``."""
+def fill_constant(array, value):
+    """Fill a DeviceArray with one value."""
+    if array.size:
+        fill(array, Law("constant", (float(value),)), (0, 0, 0))
+
+
+def _lines(shape):
+    """The indices of the parts with one index on the first axis of several: one launch each, until they are ranges."""
+    axis = next(axis for axis, length in enumerate(shape) if length > 1)
+    for place in range(shape[axis]):
+        yield tuple(
+            slice(place, place + 1) if other == axis else slice(0, length) for other, length in enumerate(shape)
+        )
+
+
+def sparsify(matrix, zeros, stream, block):
+    """Put ``zeros`` zeros into every column of the whole of a non-empty matrix, at random rows of the stream."""
     strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
-    arguments = (matrix.pointer, matrix.shape, strides, zeros, *stream)
+    arguments = (matrix.pointer, matrix.shape, strides, block.shape, block.start, zeros, *stream)
     _launch(SPARSE[matrix.itemsize], matrix.shape[1], matrix, arguments)
 
 

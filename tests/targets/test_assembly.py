@@ -23,29 +23,30 @@ import numbainit
 HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt"}
 PROGRAM = """
 import json, numba, numpy as np
-from numbainit.targets import cpu
+from numbainit.targets import cpu, cpu_laws
 
 def assembly(loop, *arguments):
     loop.compile(tuple(map(numba.typeof, arguments)))
     return "\\n".join(loop.inspect_asm().values())
 
-found = {}
-for (name, itemsize), kernels in cpu.KERNELS.items():
-    array = np.empty(8, f"{'u' if name == 'bits' else 'f'}{itemsize}")
-    numbers = (0.0,) * {'bits': 1, 'uniform': 4, 'normal': 2, 'trunc_normal': 4, 'tail': 9}[name]
-    for way, loop in kernels.contiguous._asdict().items():
-        found[f"{name} {8 * itemsize} {way}"] = assembly(loop, array, 0, 1, 2, 0, numbers)
-for itemsize in (4, 8):
-    for way, loop in cpu.SPARSE[itemsize, "C"]._asdict().items():
-        found[f"sparse {8 * itemsize} {way}"] = assembly(loop, np.empty((8, 8), f"f{itemsize}"), 4, 16, 1, 2, 0)
-print(json.dumps(found))
+laws = {
+    f"{name} {8 * itemsize}": cpu_laws.compiled(name, itemsize)._library.get_asm_str()
+    for name, widths in cpu_laws.LAWS.items()
+    for itemsize, law in zip((4, 8), widths)
+    if law
+}
+sparse = {
+    f"sparse {8 * itemsize} {way}": assembly(
+        loop, 0, 0, np.empty((8, 8), f"f{itemsize}"), 4, 16, 1, 2, 0, np.empty(9)
+    )
+    for itemsize in (4, 8)
+    for way, loop in cpu.SPARSE["C"]._asdict().items()
+}
+print(json.dumps([laws, sparse]))
 """
-KERNELS = [
-    f"{law} {width} {way}"
-    for law in ("bits", "uniform", "normal", "trunc_normal", "tail", "sparse")
-    for width in (32, 64)
-    for way in ("serial", "parallel")
-]
+LAWS = [f"{law} {width}" for law in ("bits", "uniform", "normal", "trunc_normal", "tail") for width in (32, 64)]
+LAWS.append("mask 32")
+SPARSE = [f"sparse {width} {way}" for width in (32, 64) for way in ("serial", "parallel")]
 ROUNDS = 10  # of Philox, with two products each, of which the first are constant along a fill
 
 pytestmark = pytest.mark.skipif(
@@ -64,6 +65,16 @@ def assembly(tmp_path_factory):
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def laws(assembly):
+    return assembly[0]
+
+
+@pytest.fixture(scope="module")
+def sparse(assembly):
+    return assembly[1]
 
 
 def innermost_loops(text):
@@ -92,12 +103,13 @@ def value_loops(text, suffix):
     return [loop for loop in innermost_loops(text) if count(loop, rf"vfn?madd\w*{suffix}", "%ymm")]
 
 
-def suffix_of(kernel):
-    return "ps" if " 32 " in kernel else "pd"
+def suffix_of(law):
+    return "ps" if law.endswith("32") else "pd"
 
 
-def test_the_list_of_kernels_is_complete(assembly):
-    assert sorted(assembly) == sorted(KERNELS)
+def test_the_lists_are_complete(laws, sparse):
+    assert sorted(laws) == sorted(LAWS)
+    assert sorted(sparse) == sorted(SPARSE)
 
 
 def scatters(loop):
@@ -105,34 +117,48 @@ def scatters(loop):
     return sum(bool(re.match(r"v(?:extractps|mov[hl]?[sp][sd])\s.*%xmm\d+, -?\w*\(.*\)$", line)) for line in loop) >= 4
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_values_are_made_in_vectors(assembly, kernel):
-    assert any(not scatters(loop) for loop in vector_loops(assembly[kernel]))
+@pytest.mark.parametrize("law", LAWS)
+def test_values_are_made_in_vectors(laws, law):
+    assert any(not scatters(loop) for loop in vector_loops(laws[law]))
 
 
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel.startswith(("trunc_normal", "tail"))])
-def test_rejected_values_are_redone_in_vectors(assembly, kernel):
-    assert any(scatters(loop) for loop in vector_loops(assembly[kernel]))
+@pytest.mark.parametrize("law", [law for law in LAWS if law.startswith(("trunc_normal", "tail"))])
+def test_rejected_values_are_redone_in_vectors(laws, law):
+    assert any(scatters(loop) for loop in vector_loops(laws[law]))
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_vector_loops_hold_nothing_scalar(assembly, kernel):
-    for loop in vector_loops(assembly[kernel]) + value_loops(assembly[kernel], suffix_of(kernel)):
+@pytest.mark.parametrize("law", LAWS)
+def test_vector_loops_hold_nothing_scalar(laws, law):
+    for loop in vector_loops(laws[law]) + value_loops(laws[law], suffix_of(law)):
         assert not count(loop, r"i?mulx?[lq]?"), "a scalar product"
         assert not count(loop, r"vfn?m(?:add|sub)\w*s[sd]|vf?(?:mul|add|sub|sqrt|div)s[sd]"), "scalar arithmetic"
         assert not count(loop, "call[lq]?"), "a call: fma without hardware, or a function that was not inlined"
 
 
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if not kernel.startswith(("bits", "sparse"))])
-def test_values_multiply_and_add_at_once_in_full_width(assembly, kernel):
-    assert any(not scatters(loop) for loop in value_loops(assembly[kernel], suffix_of(kernel)))
+@pytest.mark.parametrize("law", [law for law in LAWS if not law.startswith(("bits", "mask"))])
+def test_values_multiply_and_add_at_once_in_full_width(laws, law):
+    assert any(not scatters(loop) for loop in value_loops(laws[law], suffix_of(law)))
 
 
-@pytest.mark.parametrize("kernel", [kernel for kernel in KERNELS if kernel.startswith(("normal", "trunc_normal"))])
-def test_normals_take_packed_square_roots(assembly, kernel):
+@pytest.mark.parametrize("law", [law for law in LAWS if law.startswith(("normal", "trunc_normal"))])
+def test_normals_take_packed_square_roots(laws, law):
     """Words and normals come out of one loop, in which the products of one hide the roots of the other."""
-    for loop in vector_loops(assembly[kernel]):
-        assert count(loop, f"vsqrt{suffix_of(kernel)}", "%ymm") >= 1
+    for loop in vector_loops(laws[law]):
+        assert count(loop, f"vsqrt{suffix_of(law)}", "%ymm") >= 1
+
+
+@pytest.mark.parametrize("loop", SPARSE)
+def test_sparse_matrices_choose_in_vectors(sparse, loop):
+    """A product and a comparison of packed 64-bit numbers for each element, and no branch between them."""
+    found = [
+        inner
+        for inner in innermost_loops(sparse[loop])
+        if count(inner, "vpmuludq", "%ymm") and count(inner, r"vpcmp\w*q|vpsubq", "%ymm")
+    ]
+    assert found
+    for inner in found:
+        assert not count(inner, r"i?mulx?[lq]?"), "a scalar product"
+        assert not count(inner, "call[lq]?"), "a call"
 
 
 # ---- the reader itself ----

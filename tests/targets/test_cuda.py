@@ -168,9 +168,7 @@ def test_more_elements_than_32_bits_can_number():
         pytest.skip("the device has less than 21 GB free")
     array = init.bits_(cupy.empty(size, "u4"), generator=init.Generator.from_key(1, 2))
     wanted = np.empty(100, "u4")
-    from numbainit.fill import fill_from
-
-    fill_from(wanted, "bits", (0.0,), (1, 2, 0), size - 100)
+    init.bits_(wanted, generator=init.Generator.from_key(1, 2), block=init.Block((size,), (size - 100,)))
     assert same(array[-100:].get(), wanted)
 
 

@@ -10,6 +10,7 @@ import pytest
 import gpu
 import numbainit as init
 from numbainit.devices import DeviceArray
+from numbainit.parameters import Law
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 
@@ -68,7 +69,7 @@ def array(size, stream=None):
 def fill(size, stream=None):
     from numbainit.fill import fill_from
 
-    fill_from(array(size, stream), "normal", (0.0, 1.0), (1, 2, 3), 0)
+    fill_from(array(size, stream), Law("normal", (0.0, 1.0)), (1, 2, 3))
 
 
 @pytest.mark.parametrize(

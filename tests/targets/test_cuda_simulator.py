@@ -73,7 +73,7 @@ for name, (way, grid, first, where) in CASES.items():
         "bits64": run(getattr(target.KERNELS["bits", 8], way), grid, where, *rest, (0.0,)),
     }
 for name, (grid, shape, strides, zeros) in SPARSE.items():
-    found[name] = run(target.SPARSE[4], grid, None, shape, strides, zeros, 1, 2, 3)
+    found[name] = run(target.SPARSE[4], grid, None, shape, strides, shape, (0, 0), zeros, 1, 2, 3)
 print(json.dumps(found))
 """
 CASES = {

@@ -12,8 +12,6 @@ import gpu
 import numbainit as init
 import ptx
 import reference
-from numbainit import fill
-from numbainit.devices import DeviceArray
 
 pytestmark = gpu.needed
 
@@ -126,33 +124,47 @@ def test_more_tiles_than_thread_blocks(launches):
 
 @pytest.mark.parametrize("name", FILLS)
 @pytest.mark.parametrize("layout", ["contiguous", "strided"])
-@pytest.mark.parametrize("first", [1, 2, 3, 4, 2**34 - 3, 2**34 + 2, 2**40 + 5])
+@pytest.mark.parametrize("first", [1, 2, 3, 4, 2**34 - 3, 2**34 + 2, 2**40 + 5, 2**63 - 2, 2**63 + 5, 2**64 - 8000])
 def test_from_any_element(launches, name, layout, first):
     """Part of a larger array, with blocks before and after number 2^32, where the counter's second word begins."""
-    _, dtype, _ = FILLS[name]
-    law, numbers = {
-        "bits": ("bits", (0.0,)),
-        "uniform": ("uniform", (-1.0, 4.0, -1.0, 2.5)),
-        "normal": ("normal", (1.0, 2.0)),
-        "trunc_normal": ("trunc_normal", (0.0, 1.0, -1.3, 1.3)),
-        "tail": ("tail", (0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.5)),
-    }[name.split()[0]]
-    itemsize, size, step = np.dtype(dtype).itemsize, 30, 1 if layout == "contiguous" else 2
-    wanted = np.empty(size, dtype)
-    fill.fill_from(wanted, law, numbers, (11, 12, 13), first)
-    launches.memory = ptx.Memory(gpu.BASE, size * step * itemsize)
-    array = DeviceArray(gpu.BASE, (size,), (step * itemsize,), np.dtype(dtype), None, None)
-    fill.fill_from(array, law, numbers, (11, 12, 13), first)
-    assert same(np.frombuffer(launches.memory.bytes, dtype)[::step], wanted)
+    fill, dtype, parameters = FILLS[name]
+    block = init.Block((2**64,), (first,))
+    array = gpu.Array((30,), dtype, (1,) if layout == "contiguous" else (2,))
+    got, writes, _ = run(launches, fill, array, *parameters, generator=3, block=block, extent=60)
+    assert same(got, fill(np.empty(30, dtype), *parameters, generator=3, block=block))
+    assert (writes == 1).all()
+
+
+@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("start", [(0, 0, 0), (1, 2, 3), (5, 0, 1)], ids=str)
+@pytest.mark.parametrize("shape", [(2, 3, 4), (1, 1, 5), (3, 1, 1), (2, 7, 9)], ids=str)
+def test_blocks(launches, name, start, shape):
+    fill, dtype, parameters = FILLS[name]
+    block = init.Block((8, 9, 13), start)
+    got, writes, _ = run(launches, fill, gpu.Array(shape, dtype), *parameters, generator=3, block=block)
+    assert same(got, fill(np.empty(shape, dtype), *parameters, generator=3, block=block))
+    assert (writes == 1).all()
+
+
+@pytest.mark.parametrize("start", [(0, 0), (3, 2), (4, 1)], ids=str)
+def test_blocks_of_matrices_with_a_structure(launches, start):
+    block, shape = init.Block((9, 7), start), (5, 4)
+    for fill, arguments in ((init.eye_, ()), (init.sparse_, (0.4, 1.0, 3))):
+        got, _, _ = run(launches, fill, gpu.Array(shape, "f4"), *arguments, block=block)
+        assert same(got, fill(np.empty(shape, "f4"), *arguments, block=block))
+
+
+def test_fused_projections_have_a_law_each(launches):
+    layout = init.Layout(splits=(4, 2, 2))
+    got, _, _ = run(launches, init.xavier_uniform_, gpu.Array((8, 5), "f4"), generator=3, layout=layout)
+    assert same(got, init.xavier_uniform_(np.empty((8, 5), "f4"), generator=3, layout=layout))
 
 
 @pytest.mark.parametrize("name", ["uniform f4", "uniform f8"])
 def test_blocks_stay_aligned_where_a_part_of_an_array_is(launches, name):
     """Element ``first`` at address 16 n + itemsize first: its blocks lie at multiples of 16 bytes."""
-    dtype = np.dtype(FILLS[name][1])
-    launches.memory = ptx.Memory(gpu.BASE, 30 * dtype.itemsize)
-    array = DeviceArray(gpu.BASE + dtype.itemsize, (29,), (dtype.itemsize,), dtype, None, None)
-    fill.fill_from(array, "uniform", (0.0, 1.0, 0.0, 0.75), (1, 2, 3), 5)
+    fill, dtype, _ = FILLS[name]
+    run(launches, fill, gpu.Array((29,), dtype, skip=1), generator=3, block=init.Block((100,), (5,)))
     assert launches.memory.widest == 16
 
 

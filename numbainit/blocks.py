@@ -1,0 +1,111 @@
+"""A part of an array → where its elements lie in the numbering of the whole, of which values and fans are a function.
+
+A worker that holds a shard fills it as the part that it is: no other worker, and not the size of the shard, has a say.
+"""
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+
+@dataclass(frozen=True, init=False)
+class Block:
+    """The part at ``start`` of a logical array of ``shape``: pass it as ``block=`` with an array that is that part.
+
+    Parameters
+    ----------
+    shape : sequence of ints
+        Of the whole array.
+    start : sequence of ints
+        The index in the whole array of the part's first element.
+
+    Raises
+    ------
+    InvalidTypeError
+        Not sequences of ints.
+    InvalidValueError
+        A negative number, more than 2^64 elements, or not one start for each axis.
+
+    Examples
+    --------
+    >>> import numpy as np, numbainit as init
+    >>> whole = init.kaiming_normal((1024, 512), generator=0)
+    >>> shard = np.empty((256, 512), "float32")
+    >>> init.kaiming_normal_(shard, generator=0, block=init.Block((1024, 512), (768, 0))) is shard
+    True
+    >>> bool((shard == whole[768:]).all())
+    True
+    """
+
+    shape: tuple[int, ...]
+    start: tuple[int, ...]
+
+    def __init__(self, shape: Sequence[SupportsIndex], start: Sequence[SupportsIndex]) -> None:
+        object.__setattr__(self, "shape", _naturals("shape", shape))
+        object.__setattr__(self, "start", _naturals("start", start))
+        if len(self.start) != len(self.shape):
+            raise InvalidValueError(
+                f"a Block needs one start for each axis, got start {self.start} for shape {self.shape}"
+            )
+        if math.prod(self.shape) > 1 << 64:
+            raise InvalidValueError(f"a Block lies in an array of at most 2^64 elements, got shape {self.shape}")
+
+    def check(self, part: tuple[int, ...]) -> None:
+        """Raise unless an array of shape ``part`` lies inside the whole."""
+        inside = len(part) == len(self.shape) and all(
+            begin + length <= size for begin, length, size in zip(self.start, part, self.shape, strict=True)
+        )
+        if not inside:
+            raise InvalidValueError(
+                f"an array of shape {part} at start {self.start} does not lie inside the block's whole, of shape "
+                f"{self.shape}: pass the shape of the whole and the index of the part's first element in it"
+            )
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """How far apart neighbours along each axis of the whole are in its numbering."""
+        return c_strides(self.shape)
+
+    def first(self) -> int:
+        """The number of the part's first element."""
+        return sum(map(operator.mul, self.start, self.strides))
+
+    def is_range(self, part: tuple[int, ...]) -> bool:
+        """Whether the numbers of a part of this shape follow each other."""
+        lengths = [axis for axis, length in enumerate(part) if length != 1]
+        return not lengths or part[lengths[0] + 1 :] == self.shape[lengths[0] + 1 :]
+
+    def within(self, index: tuple[slice, ...]) -> "Block":
+        """The block of a part of the part, taken by slices with a start."""
+        return Block(self.shape, tuple(begin + one.start for begin, one in zip(self.start, index, strict=True)))
+
+
+def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """How far apart in number neighbours along each axis of an array of this shape are."""
+    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
+    """The shape of the whole array that a part of this shape belongs to: its own without a block."""
+    if block is None:
+        return part
+    if not isinstance(block, Block):
+        raise InvalidTypeError(f"block is a numbainit.Block(shape, start) or None, got {block!r}")
+    block.check(part)
+    return block.shape
+
+
+def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:
+    try:
+        if isinstance(values, (str, bytes, bytearray)):
+            raise TypeError
+        naturals = tuple(map(operator.index, values))
+    except TypeError:
+        raise InvalidTypeError(f"the {name} of a Block is a sequence of ints, got {values!r}") from None
+    if any(value < 0 for value in naturals):
+        raise InvalidValueError(f"the {name} of a Block has no negative number, got {naturals}")
+    return naturals

@@ -1,0 +1,208 @@
+"""Which axis of a weight is what → its parts, and how many inputs and outputs meet in each: fan-in and fan-out."""
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Sequence
+from typing import NamedTuple, SupportsIndex, TypeAlias
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+
+class Part(NamedTuple):
+    """The range [begin, end) of an axis, which has fans of its own."""
+
+    axis: int
+    begin: int
+    end: int
+    fan_in: int
+    fan_out: int
+
+    def slices(self, start: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
+        """What of this part lies in an array of ``shape`` that begins at ``start``, as an index of that array."""
+        offset, length = start[self.axis], shape[self.axis]
+        begin, end = (min(max(bound - offset, 0), length) for bound in (self.begin, self.end))
+        return tuple(slice(begin, end) if axis == self.axis else slice(0, size) for axis, size in enumerate(shape))
+
+
+class Layout:
+    """Which axis of a weight is what, and so which inputs meet in an output: what fans are counted from.
+
+    Parameters
+    ----------
+    axes : str
+        A letter an axis: ``O`` outputs, ``I`` inputs, ``E`` experts (independent weights stacked in one array, which no
+        fan counts), any other letter an axis of the receptive field. There may be several of each: ``"IOO"`` is
+        (features, heads, size of a head). ``"OI"`` and ``"IO"`` also stand for more axes, all of the receptive field,
+        behind these: (out, in, *receptive field) is torch's.
+    groups : int
+        Of a grouped convolution, whose weight holds all outputs, and the inputs of one group.
+    splits : int or sequence of ints
+        Projections that are fused along the one axis of outputs: how many equal ones, or the size of each. Each has
+        the fans that it would have alone.
+    transposed : bool
+        A transposed convolution: with groups, its weight holds all inputs, and the outputs of one group.
+
+    Raises
+    ------
+    InvalidTypeError, InvalidValueError
+        Axes without an O or an I, numbers that are not positive ints, groups together with splits.
+
+    Examples
+    --------
+    >>> import numpy as np, numbainit as init
+    >>> init.Layout("HWIO").fans((3, 3, 16, 32))
+    (144, 288)
+    >>> init.Layout(groups=4).fans((4, 1, 3, 3))                   # depthwise: torch.nn.Conv2d(4, 4, 3, groups=4)
+    (9, 9)
+    >>> init.Layout("IO", transposed=True).fans((16, 32, 3, 3))    # torch.nn.ConvTranspose2d(16, 32, 3)
+    (144, 288)
+    >>> init.Layout("EIO").fans((8, 512, 2048))                    # eight experts
+    (512, 2048)
+    >>> init.Layout(splits=3).fans((2304, 768))                    # query, key and value in one weight
+    (768, 768)
+    """
+
+    def __init__(
+        self,
+        axes: str = "OI",
+        *,
+        groups: SupportsIndex = 1,
+        splits: SupportsIndex | Sequence[SupportsIndex] = 1,
+        transposed: bool = False,
+    ) -> None:
+        self.axes = _checked_axes(axes)
+        self.groups = _positive("groups", groups)
+        if isinstance(splits, Sequence) and not isinstance(splits, str):
+            self.splits: int | tuple[int, ...] = tuple(_positive("splits", size) for size in splits)
+        else:
+            self.splits = _positive("splits", splits)
+        if not isinstance(transposed, bool):
+            raise InvalidTypeError(f"transposed is True or False, got {transposed!r}")
+        self.transposed = transposed
+        if self.splits != 1 and (not self.splits or self.groups != 1 or self.axes.count("O") != 1):
+            raise InvalidValueError(
+                f"splits cut the one axis of outputs of a weight without groups, got {self!r}: name the axis that they "
+                "are fused along O"
+            )
+
+    def _key(self) -> tuple:
+        return self.axes, self.groups, self.splits, self.transposed
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        given = [f"{name}={getattr(self, name)}" for name in ("groups", "splits") if getattr(self, name) != 1]
+        return f"Layout({', '.join([repr(self.axes), *given, *['transposed=True'] * self.transposed])})"
+
+    def order(self, ndim: int) -> str:
+        """A letter for each of ``ndim`` axes."""
+        if len(self.axes) == ndim:
+            return self.axes
+        if self.axes in ("OI", "IO") and ndim > 2:
+            return self.axes + "." * (ndim - 2)
+        raise InvalidValueError(
+            f"layout {self.axes!r} names {len(self.axes)} axes, the array has {ndim}: name each axis, O outputs, I "
+            "inputs, E experts, other letters the receptive field, such as 'HWIO'"
+        )
+
+    def fans(self, shape: Sequence[int]) -> tuple[int, int]:
+        """``(fan_in, fan_out)`` of a weight of this shape, or of one of the equal projections that are fused in it."""
+        parts = parts_of(self, tuple(shape))
+        if len(parts) > 1:
+            raise InvalidValueError(f"{self!r} has fans for each split, not for all of them")
+        return parts[0].fan_in, parts[0].fan_out
+
+    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+        """The ranges of a weight of this shape that have fans of their own: one, but for a sequence of splits."""
+        letters = self.order(len(shape))
+        sizes = list(zip(letters, shape, strict=True))
+        count = {kind: math.prod(size for letter, size in sizes if letter == kind) for kind in "OI"}
+        receptive = math.prod(size for letter, size in sizes if letter not in "OIE")
+        grouped = "I" if self.transposed else "O"
+        if count[grouped] % self.groups:
+            raise InvalidValueError(f"{self.groups} groups do not divide the {grouped} axis of shape {shape}")
+        count[grouped] //= self.groups
+        axis = letters.index("O")
+        begins, ends = self._cuts(count["O"], shape)
+        whole = shape[axis] if len(begins) == 1 else None
+        return tuple(
+            Part(axis, begin, whole or end, count["I"] * receptive, (end - begin) * receptive)
+            for begin, end in zip(begins, ends, strict=True)
+        )
+
+    def _cuts(self, outputs: int, shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
+        """Where the splits begin and end; of equal ones only the first."""
+        if isinstance(self.splits, int):
+            if outputs % self.splits:
+                raise InvalidValueError(f"{self.splits} equal splits do not divide the O axis of shape {shape}")
+            return [0], [outputs // self.splits]
+        if sum(self.splits) != outputs:
+            raise InvalidValueError(
+                f"splits {self.splits} sum to {sum(self.splits)}, the O axis of shape {shape} is {outputs}"
+            )
+        ends = list(itertools.accumulate(self.splits))
+        return [0, *ends[:-1]], ends
+
+
+LayoutLike: TypeAlias = str | Layout
+
+
+def as_layout(layout: LayoutLike) -> Layout:
+    """What users pass as ``layout=``, checked."""
+    if isinstance(layout, Layout):
+        return layout
+    if not isinstance(layout, str):
+        raise InvalidTypeError(f"layout is a str such as 'OI' or 'HWIO', or a numbainit.Layout, got {layout!r}")
+    return Layout(layout)
+
+
+def axes_by_kind(layout: LayoutLike, ndim: int) -> tuple[list[int], list[int], list[int], list[int]]:
+    """The numbers of the axes that are experts, outputs, inputs and the receptive field."""
+    letters = as_layout(layout).order(ndim)
+    experts, outputs, inputs = ([axis for axis in range(ndim) if letters[axis] == kind] for kind in "EOI")
+    return experts, outputs, inputs, [axis for axis in range(ndim) if letters[axis] not in "EOI"]
+
+
+@functools.lru_cache(maxsize=1024)
+def _parts(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Part, ...]:
+    if len(shape) < 2:
+        raise InvalidValueError(
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
+            f"got shape {shape}: use normal_ or uniform_ with a width of your choice"
+        )
+    return as_layout(layout).parts(shape)
+
+
+def parts_of(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Part, ...]:
+    """The parts of a weight that have fans of their own."""
+    return _parts(layout if isinstance(layout, str) else as_layout(layout), shape)
+
+
+def _checked_axes(axes: object) -> str:
+    if not isinstance(axes, str):
+        raise InvalidTypeError(f"the axes of a layout are a str such as 'OI' or 'HWIO', got {axes!r}")
+    letters = axes.upper()
+    if not letters.isalpha() or "O" not in letters or "I" not in letters:
+        raise InvalidValueError(
+            f"layout {axes!r} needs an O (outputs), an I (inputs), and a letter for each other axis: E for experts, "
+            "any other for the receptive field"
+        )
+    return letters
+
+
+def _positive(name: str, value: object) -> int:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidTypeError(f"{name} of a layout must be an int, got {value!r}") from None
+    if number < 1:
+        raise InvalidValueError(f"{name} of a layout must be at least 1, got {number}")
+    return number

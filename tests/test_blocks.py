@@ -1,0 +1,197 @@
+"""A shard alone → the bits that the whole array has there, for every initializer, shape, cut, stride and memory order.
+
+The counterpart is the whole array filled at once, whose own bits ``test_stream.py`` compares with the reference.
+"""
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+import numbainit as init
+import reference
+
+SEED = 11
+FILLS = {
+    "uniform_": lambda array, **how: init.uniform_(array, -1, 3, generator=SEED, **how),
+    "normal_": lambda array, **how: init.normal_(array, 1, 2, generator=SEED, **how),
+    "trunc_normal_": lambda array, **how: init.trunc_normal_(array, generator=SEED, **how),
+    "tail": lambda array, **how: init.trunc_normal_(array, a=2, b=5, generator=SEED, **how),
+    "constant_": lambda array, **how: init.constant_(array, 0.5, **how),
+    "ones_": init.ones_,
+    "zeros_": init.zeros_,
+}
+SCALED = {
+    "xavier_uniform_": lambda array, **how: init.xavier_uniform_(array, 2, generator=SEED, **how),
+    "xavier_normal_": lambda array, **how: init.xavier_normal_(array, generator=SEED, **how),
+    "kaiming_uniform_": lambda array, **how: init.kaiming_uniform_(array, mode="fan_out", generator=SEED, **how),
+    "kaiming_normal_": lambda array, **how: init.kaiming_normal_(array, 0.1, generator=SEED, **how),
+}
+MATRICES = {
+    "eye_": init.eye_,
+    "sparse_": lambda array, **how: init.sparse_(array, 0.4, 1.0, generator=SEED, **how),
+}
+ALL = FILLS | SCALED | MATRICES
+KERNELS = {
+    "dirac_": init.dirac_,
+    "dirac_ in groups": lambda array, **how: init.dirac_(array, 2, **how),
+}
+
+
+@st.composite
+def cuts(draw, least=0, most=4):
+    """``(shape of the whole, slices of a part)``."""
+    shape = tuple(draw(st.lists(st.integers(1, 9), min_size=least, max_size=most)))
+    bounds = [sorted((draw(st.integers(0, size)), draw(st.integers(0, size)))) for size in shape]
+    return shape, tuple(slice(begin, end) for begin, end in bounds)
+
+
+def empty(shape, dtype, order):
+    """An array of this shape: in C or Fortran order, with gaps, or backwards."""
+    if order == "gaps":
+        return np.empty((*shape, 3), dtype)[..., 1]
+    if order == "backwards":
+        return np.empty(shape, dtype)[(..., *[slice(None, None, -1)] * len(shape))]
+    if order == "swapped":
+        return np.empty(shape, np.dtype(dtype).newbyteorder())
+    return np.empty(shape, dtype, order=order)
+
+
+ORDERS = ("C", "F", "gaps", "backwards", "swapped")
+
+
+def assert_part_of_whole(fill, shape, cut, dtype="float32", order="C"):
+    whole = fill(np.empty(shape, dtype))
+    part = empty(whole[cut].shape, dtype, order)
+    part[...] = np.nan
+    assert fill(part, block=init.Block(shape, [one.start for one in cut])) is part
+    np.testing.assert_array_equal(part, whole[cut])
+
+
+@pytest.mark.parametrize("name", FILLS)
+@hypothesis.given(cuts(), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_fills(name, cut, dtype, order):
+    assert_part_of_whole(FILLS[name], *cut, dtype, order)
+
+
+@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+@hypothesis.given(cuts(2), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=40, deadline=None)
+def test_scaled_fills_have_the_fans_of_the_whole(name, cut, dtype, order):
+    assert_part_of_whole(SCALED[name], *cut, dtype, order)
+
+
+@pytest.mark.parametrize("name", MATRICES)
+@hypothesis.given(cuts(2, 2), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_matrices(name, cut, dtype, order):
+    assert_part_of_whole(MATRICES[name], *cut, dtype, order)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@hypothesis.given(cuts(3, 4))
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_kernels(name, cut):
+    shape, slices = cut
+    assert_part_of_whole(KERNELS[name], (2 * shape[0], *shape[1:]), slices)
+
+
+def test_bits():
+    whole = init.bits_(np.empty((50, 70), "uint32"), generator=SEED)
+    part = init.bits_(np.empty((9, 13), "uint32"), generator=SEED, block=init.Block((50, 70), (3, 5)))
+    assert np.array_equal(part, whole[3:12, 5:18])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_large_shards_of_rows_and_of_columns(name):
+    """Beyond the size from which threads share a fill, with rows longer than a piece of a run."""
+    shape = 130, 9001
+    for cut in ((slice(17, 101), slice(0, 9001)), (slice(0, 130), slice(4001, 8190)), (slice(5, 128), slice(3, 8999))):
+        assert_part_of_whole(ALL[name], shape, cut)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_shard_of_an_array_that_fits_nowhere(dtype):
+    """Numbers beyond 2^34 elements, where the second word of the block counter begins, against the plain reference."""
+    shape, start = (2**33, 6), (2**32 - 3, 2)
+    array = init.normal_(np.empty((4, 3), dtype), generator=SEED, block=init.Block(shape, start))
+    indices = [(start[0] + row) * 6 + start[1] + column for row in range(4) for column in range(3)]
+    key = reference.key_of_seed(SEED)
+    expected = reference.elements(reference.LAWS["normal"], key, 0, indices, 0.0, 1.0, dtype=dtype)
+    assert array.ravel().tobytes() == expected.tobytes()
+
+
+def test_shards_of_a_sparse_matrix_keep_the_count_of_its_columns():
+    shape = 90, 40
+    shards = [
+        init.sparse((30, 20), 0.35, generator=3, block=init.Block(shape, (row, column)))
+        for row in (0, 30, 60)
+        for column in (0, 20)
+    ]
+    whole = np.block([shards[:2], shards[2:4], shards[4:]])
+    assert ((whole == 0).sum(axis=0) == 32).all()
+
+
+def test_one_draw_whatever_the_shard():
+    generator = init.Generator(0)
+    for shape in ((0, 5), (3, 5), (10, 2)):
+        init.normal(shape, generator=generator, block=init.Block((10, 5), (0, 0)))
+    assert generator.draws == 3
+
+
+def test_functional_forms_take_the_shape_of_the_part():
+    whole = init.kaiming_uniform((8, 6, 3), generator=2)
+    part = init.kaiming_uniform((2, 6, 3), generator=2, block=init.Block((8, 6, 3), (4, 0, 0)))
+    assert np.array_equal(part, whole[4:6])
+
+
+BAD = {
+    "outside": (init.Block((4, 5), (2, 0)), init.InvalidValueError, "does not lie inside"),
+    "other rank": (init.Block((20,), (0,)), init.InvalidValueError, "does not lie inside"),
+    "a tuple": (((4, 5), (0, 0)), init.InvalidTypeError, r"numbainit\.Block\(shape, start\)"),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("bad", BAD)
+def test_bad_blocks_touch_nothing(name, bad):
+    block, error, message = BAD[bad]
+    array, generator = np.full((3, 5), 7, "float32"), init.Generator(0)
+    state = init.default_generator.draws
+    with pytest.raises(error, match=message):
+        ALL[name](array, block=block)
+    assert (array == 7).all()
+    assert generator.draws == 0
+    assert init.default_generator.draws == state
+
+
+@pytest.mark.parametrize(
+    ("shape", "start", "error", "message"),
+    [
+        ((3, 4), (0,), init.InvalidValueError, "one start for each axis"),
+        ((3, -4), (0, 0), init.InvalidValueError, "negative"),
+        ((3, 4), (0, -1), init.InvalidValueError, "negative"),
+        ((3, 4.0), (0, 0), init.InvalidTypeError, "sequence of ints"),
+        (3, 0, init.InvalidTypeError, "sequence of ints"),
+        ("34", (0, 0), init.InvalidTypeError, "sequence of ints"),
+        ((2**40, 2**40), (0, 0), init.InvalidValueError, r"2\^64"),
+    ],
+)
+def test_blocks_that_are_none(shape, start, error, message):
+    with pytest.raises(error, match=message):
+        init.Block(shape, start)
+
+
+def test_blocks_are_values():
+    block = init.Block(np.array([3, 4]), [np.int64(1), 2])
+    assert block == init.Block((3, 4), (1, 2)) != init.Block((3, 4), (1, 1))
+    assert len({block, init.Block((3, 4), (1, 2))}) == 1
+    assert eval(repr(block), {"Block": init.Block}) == block
+
+
+def test_orthogonal_has_no_blocks():
+    """No part of a Haar-distributed matrix can be made without the rest."""
+    with pytest.raises(TypeError, match="block"):
+        init.orthogonal_(np.empty((3, 3)), block=init.Block((6, 3), (0, 0)))

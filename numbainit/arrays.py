@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numbainit.buffers import on_host
 from numbainit.devices import DeviceArray, on_device
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
@@ -55,14 +56,16 @@ def _plain(tensor: object, caller: str) -> np.ndarray:
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the memory behind it, array.data")
     if isinstance(tensor, np.ndarray):
         return np.ndarray.view(tensor, np.ndarray)
+    array = on_host(tensor, caller)
+    if array is not None:
+        return array
     library = type(tensor).__module__.partition(".")[0]
     functional = f"numbainit.{caller.rstrip('_')}(shape, ...)"
     remedy = {
         "jax": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
         "jaxlib": f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})",
-        "torch": "pass tensor.detach().numpy(), which shares the memory of a CPU tensor",
     }.get(library, f"pass numpy.empty(shape, 'float32'), or make a new array: {functional}")
-    raise InvalidTypeError(f"{caller} fills a NumPy array in place, got {library}.{type(tensor).__name__}: {remedy}")
+    raise InvalidTypeError(f"{caller} fills an array in place, got {library}.{type(tensor).__name__}: {remedy}")
 
 
 def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> None:

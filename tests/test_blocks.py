@@ -195,3 +195,14 @@ def test_orthogonal_has_no_blocks():
     """No part of a Haar-distributed matrix can be made without the rest."""
     with pytest.raises(TypeError, match="block"):
         init.orthogonal_(np.empty((3, 3)), block=init.Block((6, 3), (0, 0)))
+
+
+@pytest.mark.parametrize("size", [5, 5000, 100_000])
+def test_the_last_elements_that_have_numbers(size):
+    """Up to number 2^64 - 1, against single elements made alone."""
+    from numbainit import elements
+
+    array = init.normal(size, generator=3, block=init.Block((2**64,), (2**64 - size,)))
+    key = init.Generator(3).key
+    for place in (0, 1, 2, 3, size // 2, size - 2, size - 1):
+        assert array[place] == np.float32(elements.normal_at(*key, 0, np.uint64(2**64 - size + place)))

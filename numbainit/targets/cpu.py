@@ -44,16 +44,15 @@ def _part(law, out, first, stream, numbers):
 @inline
 def _chunks(first, size):
     """In how many chunks of the grid the elements [first, first + size) lie."""
-    return (first + size + _CHUNK - _1) // _CHUNK - first // _CHUNK
+    return (first % _CHUNK + size + _CHUNK - _1) // _CHUNK
 
 
 @inline
 def _chunk_bounds(chunk, first, size):
     """Where chunk number ``chunk`` of the elements [first, first + size) begins and ends, counted from ``first``."""
-    grid = (first // _CHUNK + chunk) * _CHUNK
-    begin = first if first > grid else grid
-    end = grid + _CHUNK if grid + _CHUNK < first + size else first + size
-    return begin - first, end - first
+    skip = first % _CHUNK
+    begin = chunk * _CHUNK - skip if chunk > _0 else _0
+    return begin, min((chunk + _1) * _CHUNK - skip, size)
 
 
 @inline

@@ -102,7 +102,8 @@ class Kernels(NamedTuple):
 @inline
 def _blocks(where, first):
     """The numbers of the first block of the elements [first, first + size), and of the first after them."""
-    return np.uint64(first) // _4, (np.uint64(first) + np.uint64(where[1]) + np.uint64(3)) // _4
+    begin = np.uint64(first) // _4
+    return begin, begin + (np.uint64(first) % _4 + np.uint64(where[1]) + np.uint64(3)) // _4  # up to number 2^64
 
 
 @inline

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.arrays import is_regular, strided
+from numbainit.arrays import as_parts, as_words, is_regular, part_of, strided
 from numbainit.generator import GeneratorLike, Stream, as_generator
 from numbainit.parameters import Law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+_WORD = np.dtype("uint32")
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
 
 
@@ -80,14 +81,21 @@ def fill(array: np.ndarray, law: Law, generator: GeneratorLike) -> None:
 
 def fill_from(array: np.ndarray, law: Law, stream: Stream, first: int) -> None:
     """Fill a non-empty ``array`` with the elements from ``first`` on of the stream ``(k0, k1, draw)``."""
+    if array.dtype.kind == "c":
+        fill_from(as_parts(array), law, stream, 2 * first)
+        return
+    if not array.dtype.isnative:
+        _fill_in_pieces(array, law, stream, first)
+        return
     cpu = _launcher.cpu or _launcher.load()
-    address = cpu.address(law.name, array.itemsize)
-    if array.flags.carray and array.dtype.isnative:
-        run(cpu.CONTIGUOUS, array.size, (address, array.ravel(), first, *stream, law.packed))
-    elif is_regular(array):
-        view = strided(array)
+    address = cpu.address(law.name, array.dtype)
+    memory = as_words(array)
+    if memory.flags.carray:
+        run(cpu.CONTIGUOUS, memory.size, (address, memory.ravel(), first, *stream, law.packed))
+    elif is_regular(memory):
+        view = strided(memory)
         place = view.window, view.offset, view.shape, view.strides
-        run(cpu.STRIDED, array.size, (address, *place, first, *stream, law.packed))
+        run(cpu.STRIDED, memory.size, (address, *place, first, *stream, law.packed))
     else:
         _fill_in_pieces(array, law, stream, first)
 
@@ -128,7 +136,8 @@ def fill_sparse(matrix: np.ndarray, zeros: int, law: Law, generator: GeneratorLi
         return
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
-    strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    widest = cpu.STRIP // 2 if matrix.dtype.kind == "c" else cpu.STRIP
+    strip = min(widest, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
-    laws = cpu.address(law.name, matrix.itemsize), cpu.address("mask", 4)
-    run(cpu.SPARSE[layout], matrix.size, (*laws, matrix, zeros, strip, *stream, law.packed))
+    laws = cpu.address(law.name, part_of(matrix.dtype)), cpu.address("mask", _WORD)
+    run(cpu.SPARSE[layout], matrix.size, (*laws, as_words(matrix), zeros, strip, *stream, law.packed))

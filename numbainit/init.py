@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from numbainit import matrices, parameters
-from numbainit.arrays import WORDS, writable
+from numbainit.arrays import REALS, WORDS, writable
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, correct_fan, fans
 from numbainit.fill import fill
@@ -73,7 +73,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     >>> init.uniform_(np.empty(3, "float32"), -1, 1, generator=0)
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
-    array = writable(tensor, "uniform_")
+    array = writable(tensor, "uniform_", REALS)
     fill(array, parameters.uniform(a, b, array.dtype), generator)
     return tensor
 
@@ -164,7 +164,7 @@ def trunc_normal_(
     >>> bool(w.min() >= 8), bool(w.max() <= 9)
     (True, True)
     """
-    array = writable(tensor, "trunc_normal_")
+    array = writable(tensor, "trunc_normal_", REALS)
     fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator)
     return tensor
 

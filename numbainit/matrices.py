@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from numbainit import parameters
-from numbainit.arrays import is_regular
+from numbainit.arrays import is_regular, is_small
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import fill, fill_sparse
 from numbainit.generator import GeneratorLike
@@ -66,8 +66,9 @@ def orthogonal(array: np.ndarray, gain: float, generator: GeneratorLike) -> None
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
-    contiguous = array.flags.c_contiguous and is_regular(array)
-    work = array if contiguous else np.empty(array.shape, array.dtype.newbyteorder("="))
+    in_place = array.flags.c_contiguous and is_regular(array) and not is_small(array.dtype)
+    made_in = np.dtype("float32") if is_small(array.dtype) else array.dtype.newbyteorder("=")
+    work = array if in_place else np.empty(array.shape, made_in)
     fill(work, parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return

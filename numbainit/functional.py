@@ -419,5 +419,5 @@ def _dtype_of_ml_dtypes(name: str) -> np.dtype:
 
         return np.dtype(getattr(ml_dtypes, name))
     except (ImportError, AttributeError):
-        text = f"dtype {name!r} needs ml_dtypes 0.5 or later: pip install \"numbainit[dtypes]\""
+        text = f'dtype {name!r} needs ml_dtypes 0.5 or later: pip install "numbainit[dtypes]"'
         raise MissingExtraError(text) from None

@@ -1,4 +1,4 @@
-"""Independent normals in a tall matrix, real or complex → a Haar-distributed one with orthonormal columns, in its place.
+"""Independent normals in a tall matrix, real or complex → a Haar-distributed one of orthonormal columns, in its place.
 
 Stewart, "The efficient generation of random orthogonal matrices with an application to condition estimators", SIAM J.
 Numer. Anal. 17 (1980): in the QR factorisation of a Gaussian matrix, what is left of the next column after the

@@ -142,7 +142,7 @@ def _constant_part(number: float, dtype: np.dtype) -> float:
 def _parts(name: str, value: object) -> tuple[float, float]:
     """The real and imaginary part of a number, complex or not; as :func:`scalar`."""
     if np.ndim(value) == 0 and np.iscomplexobj(value):  # type: ignore[arg-type]
-        number = complex(value)  # type: ignore[arg-type]
+        number = complex(value)  # type: ignore[call-overload]
         return number.real, number.imag
     return scalar(name, value), 0.0
 

@@ -23,14 +23,14 @@ def encode(x, exponent, mantissa, bias, negative_zero):
     addition of a float whose last place has their spacing: the sum holds their number in its low bits.
     """
     bits = float_to_bits(x)
-    magnitude = np.int32(bits & _MAGNITUDE)
     cut, half = np.int32(23 - mantissa), np.int32((1 << (22 - mantissa)) - 1)
-    odd = np.int32(magnitude >> cut & _1)
-    result = np.int32(np.int32(magnitude + half + odd) >> cut)
-    if exponent < 8:  # else subnormal numbers are those of float32, which round like all others
-        normal = np.int32(result - np.int32((127 - bias) << mantissa))
-        anchor = np.int32((151 - bias - mantissa) << 23)  # 2^(24 - bias - mantissa)
-        subnormal = np.int32(float_to_bits(add(bits_to_float(magnitude), bits_to_float(anchor))) - anchor)
-        result = subnormal if magnitude < np.int32((128 - bias) << 23) else normal
+    odd = np.int32(bits >> cut & _1)
+    if exponent == 8:  # no other exponent, so the sign stays where it is and subnormal numbers round like all others
+        return np.int32(np.int32(bits + half + odd) >> cut)
+    magnitude = np.int32(bits & _MAGNITUDE)
+    normal = np.int32(np.int32(np.int32(magnitude + half + odd) >> cut) - np.int32((127 - bias) << mantissa))
+    anchor = np.int32((151 - bias - mantissa) << 23)  # 2^(24 - bias - mantissa)
+    subnormal = np.int32(float_to_bits(add(bits_to_float(magnitude), bits_to_float(anchor))) - anchor)
+    result = subnormal if magnitude < np.int32((128 - bias) << 23) else normal
     sign = np.int32(np.int32(bits >> np.int32(31 - exponent - mantissa)) & np.int32(1 << (exponent + mantissa)))
     return np.int32(result | (sign if negative_zero or result != _0 else _0))

@@ -49,7 +49,8 @@ class Format:
 
     def _unit(self, value: float) -> int:
         """The exponent of the last place of ``value``, as if exponents had no upper end."""
-        return max(math.frexp(value)[1] - 1 - self.mantissa, self.smallest_exponent) if value else self.smallest_exponent
+        lowest = self.smallest_exponent
+        return max(math.frexp(value)[1] - 1 - self.mantissa, lowest) if value else lowest
 
     def round(self, value: float) -> float:
         """The nearest number, ties to even; beyond the largest, what it would be with more exponents."""
@@ -90,8 +91,8 @@ class Format:
 FLOAT32, FLOAT64 = Format("float32", 8, 23, 127), Format("float64", 11, 52, 1023)
 #: floats narrower than 32 bits: made in float32 and rounded once
 SMALL = {
-    format.name: format
-    for format in (
+    small.name: small
+    for small in (
         Format("float16", 5, 10, 15),
         Format("bfloat16", 8, 7, 127),
         Format("float8_e3m4", 3, 4, 3),

@@ -57,9 +57,11 @@ def _plain(tensor: object, caller: str) -> np.ndarray:
 
 def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> None:
     """Byte order is the one freedom: such arrays are filled through a native scratch."""
-    if dtype.newbyteorder("=") in dtypes or (dtypes is not WORDS and is_small(dtype)):
+    if not dtype.isnative and dtype.newbyteorder("=") in dtypes:
         return
-    if dtype.kind == "c" and dtypes is REALS:
+    if dtypes is not WORDS and is_small(dtype):
+        return
+    if dtypes is REALS and dtype.name in _COMPLEXES:
         part = part_of(dtype).name
         raise InvalidTypeError(
             f"{caller} fills real arrays, got {dtype}: the law on a disk is out of scope here; fill both parts "

@@ -2,8 +2,9 @@
 
 Each takes the parameters of its in-place twin, and then, by keyword:
 
-dtype : "float32" or "float64"
-    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64").
+dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "complex64" or "complex128"
+    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). bfloat16 and the float8 kinds are those of
+    ml_dtypes, which the extra ``dtypes`` installs.
 device : None or "cpu"
     Where it lives.
 like : array, optional

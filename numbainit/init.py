@@ -1,8 +1,12 @@
 """The ``torch.nn.init`` family, in place: check, scale, one fill. The file to read first.
 
-Every function takes a writable NumPy array of float32 or float64 with any strides and memory order, fills it, and
-returns the same object. Element i of the logical C order depends on the generator's key, the number of the draw and i
-alone: not on threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
+Every function takes a writable NumPy array of floats or complex numbers with any strides and memory order, fills it,
+and returns the same object. Element i of the logical C order depends on the generator's key, the number of the draw and
+i alone: not on threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
+
+float16, bfloat16 and the float8 kinds of ml_dtypes hold the float32 value rounded once, to nearest even, and inside the
+bounds after that. Complex element i is the pair of real elements 2i and 2i + 1, each with half of the variance;
+``uniform_`` and ``trunc_normal_`` take no complex arrays, since a law on a disk would be another one.
 """
 
 import math
@@ -44,7 +48,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float dtype; any shape, strides and memory order.
     a, b : float
         Bounds with a <= b. Values are >= a and < b also after rounding to the dtype; a == b gives a everywhere.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -60,7 +64,7 @@ def uniform_(tensor: A, a: float = 0.0, b: float = 1.0, generator: GeneratorLike
         a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype; a read-only
         array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not a NumPy array, or not of a float dtype.
 
     Notes
     -----
@@ -84,9 +88,9 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float or complex dtype; any shape, strides and memory order.
     mean, std : float
-        Finite; std >= 0.
+        Finite; std >= 0. For complex arrays the mean may be complex, and each part has the variance std^2 / 2.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
 
@@ -97,9 +101,10 @@ def normal_(tensor: A, mean: float = 0.0, std: float = 1.0, generator: Generator
     Raises
     ------
     InvalidValueError
-        std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
+        std < 0, a parameter that is not finite in the dtype, or values that would overflow one of less than 32 bits; a
+        read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not a NumPy array, or not of a float or complex dtype.
 
     Notes
     -----
@@ -130,7 +135,7 @@ def trunc_normal_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float dtype; any shape, strides and memory order.
     mean, std : float
         Of the law *before* truncation; finite, std >= 0.
     a, b : float
@@ -148,7 +153,7 @@ def trunc_normal_(
         std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
         read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not a NumPy array, or not of float32 or float64.
+        Not a NumPy array, or not of a float dtype.
 
     Notes
     -----
@@ -255,7 +260,7 @@ def xavier_uniform_(tensor: A, gain: float = 1.0, generator: GeneratorLike = Non
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions, laid out (out, in, *receptive field).
+        Of any float or complex dtype, at least 2 dimensions, laid out (out, in, *receptive field).
     gain : float
         A factor for the standard deviation, such as ``calculate_gain("tanh")``.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -310,7 +315,7 @@ def kaiming_uniform_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions, laid out (out, in, *receptive field).
+        Of any float or complex dtype, at least 2 dimensions, laid out (out, in, *receptive field).
     a : float
         The negative slope of the rectifier behind this layer; used with leaky_relu only.
     mode : {"fan_in", "fan_out"}
@@ -372,13 +377,13 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> A:
-    r"""Fill with ``gain`` times a (semi-)orthogonal matrix from the Haar measure.
+    r"""Fill with ``gain`` times a (semi-)orthogonal, if complex unitary, matrix from the Haar measure.
 
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions; seen as a matrix of shape ``(shape[0], rest)``. Its rows are
-        orthonormal if there are fewer rows than columns, else its columns are.
+        Of any float or complex dtype, at least 2 dimensions; seen as a matrix of shape ``(shape[0], rest)``. Its rows
+        are orthonormal if there are fewer rows than columns, else its columns are.
     gain : float
         A finite factor.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -397,7 +402,8 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None) -> 
     -----
     The product of Householder reflections of Gaussian vectors (Stewart, SIAM J. Numer. Anal. 17, 1980), with the
     signs that make it Haar's. Equal law and orthogonality to the dtype's precision everywhere; the last bits depend on
-    the BLAS in use. Made in the memory of a contiguous array, with temporaries of a few hundred columns.
+    the BLAS in use. Made in the memory of a contiguous array, with temporaries of a few hundred columns; in float32,
+    then rounded, where the dtype is smaller.
 
     Examples
     --------
@@ -416,7 +422,7 @@ def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorL
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, exactly 2 dimensions.
+        Of any float or complex dtype, exactly 2 dimensions.
     sparsity : float
         The share of zeros in each column, in [0, 1].
     std : float
@@ -436,7 +442,7 @@ def sparse_(tensor: A, sparsity: float, std: float = 0.01, generator: GeneratorL
     Notes
     -----
     Selection sampling down each column (Knuth, TAOCP 3.4.2, algorithm S): every set of rows is equally likely, and the
-    count is exact. An element that stays is the one that ``normal_`` puts there.
+    count is exact. An element that stays is the one that ``normal_`` puts there. A complex element is zero as a whole.
 
     Examples
     --------

@@ -191,6 +191,7 @@ def small_value(x, name):
     return math.copysign(numbers[small_code(abs(x), name)], x)
 
 
+@lru_cache
 def small_numbers_within(a, b, name):
     """All numbers x of the dtype with a <= x <= b, in order."""
     return sorted({x for m in magnitudes(name) for x in (m, -m) if a <= x <= b})

@@ -9,9 +9,16 @@ import numpy as np
 from numbainit.buffers import on_host
 from numbainit.devices import DeviceArray, on_device
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.scalar.formats import SMALL
 
-FLOATS = (np.dtype("float32"), np.dtype("float64"))
+_REALS = ("float32", "float64", "float16")
+_COMPLEXES = ("complex64", "complex128")
+FLOATS = tuple(np.dtype(name) for name in (*_REALS, *_COMPLEXES))  # and those of ml_dtypes
+REALS = tuple(np.dtype(name) for name in _REALS)  # and those of ml_dtypes
+_ON_A_GPU = REALS[:2]
 WORDS = tuple(np.dtype(name) for name in ("uint32", "int32", "uint64", "int64"))
+
+NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
 
 
 def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> Any:
@@ -39,6 +46,11 @@ def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) ->
 def _writable_on_device(array: DeviceArray, caller: str, dtypes: tuple[np.dtype, ...]) -> DeviceArray:
     if array.dtype not in dtypes:
         _check_dtype(array.dtype, caller, dtypes)
+    if array.dtype not in (*_ON_A_GPU, *WORDS):
+        raise InvalidTypeError(
+            f"{caller} fills {' and '.join(dtype.name for dtype in _ON_A_GPU)} on a GPU, for now, got {array.dtype}: "
+            "fill on the CPU, with the same values, and copy them there"
+        )
     if _may_overlap(array):
         raise _overlapping(array, caller)
     return array
@@ -72,10 +84,44 @@ def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> 
     """Byte order is the one freedom: such arrays are filled through a native scratch."""
     if not dtype.isnative and dtype.newbyteorder("=") in dtypes:
         return
-    wanted = ", ".join(known.name for known in dtypes)
-    raise InvalidTypeError(
-        f"{caller} fills arrays of {wanted}, got {dtype}: fill an array of one of these and convert it with astype"
-    )
+    if dtypes is not WORDS and is_small(dtype):
+        return
+    if dtypes is REALS and dtype.name in _COMPLEXES:
+        part = part_of(dtype).name
+        raise InvalidTypeError(
+            f"{caller} fills real arrays, got {dtype}: the law on a disk is out of scope here; fill both parts "
+            f"independently, as {caller}(array.view({part!r})), or each of array.real and array.imag"
+        )
+    remedy = "fill an array of one of these and convert it with astype"
+    if dtype.name == NO_ZERO and dtypes is not WORDS:
+        remedy = f"{NO_ZERO} has no zero and no sign, so no initializer fits it; {remedy}"
+    raise InvalidTypeError(f"{caller} fills arrays of {names(dtypes)}, got {dtype}: {remedy}")
+
+
+def is_small(dtype: np.dtype) -> bool:
+    """Whether this is a float of less than 32 bits, in any byte order: of ml_dtypes, but for float16."""
+    return dtype.name in SMALL
+
+
+def names(dtypes: tuple[np.dtype, ...]) -> str:
+    """The dtypes that may be used, for a message."""
+    return ", ".join([*(known.name for known in dtypes), *([] if dtypes is WORDS else list(SMALL)[1:])])
+
+
+def part_of(dtype: np.dtype) -> np.dtype:
+    """The dtype of the real and of the imaginary part, where ``dtype`` is complex; else ``dtype``."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def as_words(array: np.ndarray) -> np.ndarray:
+    """An array of small floats as unsigned integers over the same memory; any other as it is."""
+    return array.view(f"u{array.itemsize}") if array.itemsize < 4 else array
+
+
+def as_parts(array: np.ndarray) -> np.ndarray:
+    """A complex array, of any memory, as its real and imaginary parts along one more axis, the last."""
+    part = array.real
+    return np.lib.stride_tricks.as_strided(part, (*part.shape, 2), (*part.strides, part.itemsize))
 
 
 def _may_overlap(array: np.ndarray | DeviceArray) -> bool:

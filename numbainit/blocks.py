@@ -79,6 +79,10 @@ class Block:
         lengths = [axis for axis, length in enumerate(part) if length != 1]
         return not lengths or part[lengths[0] + 1 :] == self.shape[lengths[0] + 1 :]
 
+    def of_parts(self) -> "Block":
+        """The block of the real and imaginary parts of complex elements, which are one more axis."""
+        return Block((*self.shape, 2), (*self.start, 0))
+
     def within(self, index: tuple[slice, ...]) -> "Block":
         """The block of a part of the part, taken by slices with a start."""
         return Block(self.shape, tuple(begin + one.start for begin, one in zip(self.start, index, strict=True)))

@@ -13,13 +13,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbainit.arrays import is_regular, strided
+from numbainit.arrays import as_parts, as_words, is_regular, part_of, strided
 from numbainit.blocks import Block, c_strides, whole_block, whole_shape
 from numbainit.devices import DeviceArray, gpu
 from numbainit.generator import GeneratorLike, Stream, as_generator
 from numbainit.parameters import Law, constant_law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+_WORD = np.dtype("uint32")
 _PIECE = 1 << 16  # elements of scratch for memory that kernels cannot address
 Array: TypeAlias = np.ndarray | DeviceArray
 Laws: TypeAlias = Sequence[tuple[tuple[slice, ...], Law]]
@@ -93,36 +94,43 @@ def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block 
             fill_from(array[index], law, stream, whole.within(index))
 
 
-def fill_constant(array: Array, value: float, block: Block | None = None) -> None:
+def fill_constant(array: Array, value: complex, block: Block | None = None) -> None:
     """Fill ``array`` with one value, whatever part of a larger one it is."""
     whole_shape(array.shape, block)
     if not isinstance(array, DeviceArray):
         array.fill(value)
     elif array.size:
-        gpu().fill(array, constant_law(value), (0, 0, 0), None)
+        gpu().fill(array, constant_law(value.real), (0, 0, 0), None)
 
 
 def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None) -> None:
     """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
     if isinstance(array, DeviceArray):
         gpu().fill(array, law, stream, block)
-        return
-    cpu = _launcher.cpu or _launcher.load()
-    address = cpu.address(law.name, array.itemsize)
-    if block is not None and not block.is_range(array.shape) and is_regular(array):
-        view = strided(array, block.strides)
-        place = view.window, view.offset, view.shape, view.strides, view.steps, np.uint64(block.first())
-        run(cpu.BLOCK, array.size, (address, *place, *stream, law.packed))
-        return
+    elif array.dtype.kind == "c":
+        parts = block.of_parts() if block else None
+        fill_from(as_parts(array if block else array.squeeze()), law, stream, parts)
+    elif (array.flags.carray and array.dtype.isnative) or is_regular(array):
+        cpu = _launcher.cpu or _launcher.load()
+        _fill_memory(as_words(array), cpu.address(law.name, array.dtype), law, stream, block)
+    else:
+        _fill_in_pieces(array, law, stream, block)
+
+
+def _fill_memory(array: np.ndarray, address: int, law: Law, stream: Stream, block: Block | None) -> None:
+    """Fill a regular array of a machine type by the compiled law at ``address``."""
+    cpu: Any = _launcher.cpu
     first = 0 if block is None else np.uint64(block.first())
-    if array.flags.carray and array.dtype.isnative:
+    if block is not None and not block.is_range(array.shape):
+        view = strided(array, block.strides)
+        place = view.window, view.offset, view.shape, view.strides, view.steps
+        run(cpu.BLOCK, array.size, (address, *place, first, *stream, law.packed))
+    elif array.flags.carray:
         run(cpu.CONTIGUOUS, array.size, (address, array.ravel(), first, *stream, law.packed))
-    elif is_regular(array):
+    else:
         view = strided(array, c_strides(array.shape))
         lines = view.window, view.offset, view.shape, view.strides
         run(cpu.STRIDED, array.size, (address, *lines, first, *stream, law.packed))
-    else:
-        _fill_in_pieces(array, law, stream, block)
 
 
 def run(loops: Any, size: int, arguments: tuple) -> None:
@@ -185,8 +193,9 @@ def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, stream: Str
 def _fill_sparse_from(matrix: np.ndarray, zeros: int, law: Law, stream: Stream, block: Block) -> None:
     cpu = _launcher.cpu or _launcher.load()
     share = -(-matrix.shape[1] // _launcher.get_num_threads())
-    strip = min(cpu.STRIP, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    widest = cpu.STRIP // 2 if matrix.dtype.kind == "c" else cpu.STRIP
+    strip = min(widest, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
-    laws = cpu.address(law.name, matrix.itemsize), cpu.address("mask", 4)
+    laws = cpu.address(law.name, part_of(matrix.dtype)), cpu.address("mask", _WORD)
     place = *map(np.uint64, block.shape), *map(np.uint64, block.start)
-    run(cpu.SPARSE[layout], matrix.size, (*laws, matrix, place, zeros, strip, *stream, law.packed))
+    run(cpu.SPARSE[layout], matrix.size, (*laws, as_words(matrix), place, zeros, strip, *stream, law.packed))

@@ -2,8 +2,9 @@
 
 Each takes the parameters of its in-place twin, and then, by keyword:
 
-dtype : "float32" or "float64"
-    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64").
+dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "complex64" or "complex128"
+    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). bfloat16 and the float8 kinds are those of
+    ml_dtypes, which the extra ``dtypes`` installs.
 device : None, "cpu", "cuda" or "cuda:<number>"
     Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array.
 like : array, optional
@@ -25,11 +26,12 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from numbainit import devices, init
-from numbainit.arrays import FLOATS, WORDS
+from numbainit.arrays import FLOATS, WORDS, is_small, names
 from numbainit.blocks import Block
-from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.layouts import LayoutLike
+from numbainit.scalar.formats import SMALL
 
 Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | np.ndarray"
 
@@ -460,13 +462,25 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
 
 
 def _checked_dtype(dtype: Any, dtypes: tuple[np.dtype, ...]) -> np.dtype:
-    wanted = f"dtype must be one of {', '.join(known.name for known in dtypes)}, got {dtype!r}"
+    wanted = f"dtype must be one of {names(dtypes)}, got {dtype!r}"
     if dtype is None:  # float64 to NumPy
         raise InvalidTypeError(wanted)
+    if isinstance(dtype, str) and dtypes is not WORDS and dtype in SMALL and dtype != "float16":
+        return _dtype_of_ml_dtypes(dtype)
     try:
         known = np.dtype(dtype)
     except Exception:  # NumPy raises TypeError, ValueError or SyntaxError for what it cannot read
         raise InvalidTypeError(wanted) from None
-    if known not in dtypes:
+    if known not in dtypes and not (known.isnative and dtypes is not WORDS and is_small(known)):
         raise InvalidTypeError(wanted)
     return known
+
+
+def _dtype_of_ml_dtypes(name: str) -> np.dtype:
+    try:
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+    except (ImportError, AttributeError):
+        text = f'dtype {name!r} needs ml_dtypes 0.5 or later: pip install "numbainit[dtypes]"'
+        raise MissingExtraError(text) from None

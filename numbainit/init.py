@@ -1,16 +1,21 @@
 """The ``torch.nn.init`` family, in place: check, scale, one fill. The file to read first.
 
-Every function takes a writable array of float32 or float64 with any strides and memory order, of NumPy or on a CUDA GPU
-(anything with ``__cuda_array_interface__``), fills it, and returns the same object. Element i of the logical C order
-depends on the generator's key, the number of the draw and i alone: not on the device, threads, strides, memory order,
-the length of the array, nor (to float32 precision) on its width.
+Every function takes a writable array of floats or complex numbers with any strides and memory order, fills it in place,
+and returns the same object: arrays of NumPy, CPU tensors of torch, whatever else lends its memory (the buffer protocol,
+``__array_interface__``, ``__dlpack__``), and arrays on a CUDA GPU (``__cuda_array_interface__``; float32 and float64).
+Element i of the logical C order depends on the generator's key, the number of the draw and i alone: not on the device,
+threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
+
+float16, bfloat16 and the float8 kinds of ml_dtypes hold the float32 value rounded once, to nearest even, and inside the
+bounds after that. Complex element i is the pair of real elements 2i and 2i + 1, each with half of the variance;
+``uniform_`` and ``trunc_normal_`` take no complex arrays, since a law on a disk would be another one.
 """
 
 import math
 from typing import TypeVar
 
 from numbainit import matrices, parameters
-from numbainit.arrays import WORDS, writable
+from numbainit.arrays import REALS, WORDS, writable
 from numbainit.blocks import Block, whole_shape
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, checked_mode
@@ -47,7 +52,7 @@ def uniform_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float dtype; any shape, strides and memory order.
     a, b : float
         Bounds with a <= b. Values are >= a and < b also after rounding to the dtype; a == b gives a everywhere.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -65,7 +70,7 @@ def uniform_(
         a > b, bounds that are not finite in the dtype, or an interval that holds no number of the dtype; a read-only
         array, or one whose elements share memory.
     InvalidTypeError
-        Not an array of NumPy or on a GPU, or not of float32 or float64.
+        Nothing that can be filled in place, or not of a float dtype.
 
     Notes
     -----
@@ -78,7 +83,7 @@ def uniform_(
     >>> init.uniform_(np.empty(3, "float32"), -1, 1, generator=0)
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
-    array = writable(tensor, "uniform_")
+    array = writable(tensor, "uniform_", REALS)
     fill(array, parameters.uniform(a, b, array.dtype), generator, block)
     return tensor
 
@@ -91,9 +96,9 @@ def normal_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float or complex dtype; any shape, strides and memory order.
     mean, std : float
-        Finite; std >= 0.
+        Finite; std >= 0. For complex arrays the mean may be complex, and each part has the variance std^2 / 2.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Where the values come from; see :func:`numbainit.Generator`. None: the default generator.
     block : Block, optional
@@ -106,9 +111,10 @@ def normal_(
     Raises
     ------
     InvalidValueError
-        std < 0, or a parameter that is not finite in the dtype; a read-only array, or one whose elements share memory.
+        std < 0, a parameter that is not finite in the dtype, or values that would overflow one of less than 32 bits; a
+        read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not an array of NumPy or on a GPU, or not of float32 or float64.
+        Nothing that can be filled in place, or not of a float or complex dtype.
 
     Notes
     -----
@@ -141,7 +147,7 @@ def trunc_normal_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64; any shape, strides and memory order.
+        Of any float dtype; any shape, strides and memory order.
     mean, std : float
         Of the law *before* truncation; finite, std >= 0.
     a, b : float
@@ -161,7 +167,7 @@ def trunc_normal_(
         std < 0, a > b, NaN, an interval that holds no number of the dtype, or std = 0 with the mean outside [a, b]; a
         read-only array, or one whose elements share memory.
     InvalidTypeError
-        Not an array of NumPy or on a GPU, or not of float32 or float64.
+        Nothing that can be filled in place, or not of a float dtype.
 
     Notes
     -----
@@ -177,7 +183,7 @@ def trunc_normal_(
     >>> bool(w.min() >= 8), bool(w.max() <= 9)
     (True, True)
     """
-    array = writable(tensor, "trunc_normal_")
+    array = writable(tensor, "trunc_normal_", REALS)
     fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator, block)
     return tensor
 
@@ -275,7 +281,7 @@ def xavier_uniform_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions, laid out (out, in, *receptive field).
+        Of any float or complex dtype, at least 2 dimensions, laid out (out, in, *receptive field).
     gain : float
         A factor for the standard deviation, such as ``calculate_gain("tanh")``.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -344,7 +350,7 @@ def kaiming_uniform_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions, laid out (out, in, *receptive field).
+        Of any float or complex dtype, at least 2 dimensions, laid out (out, in, *receptive field).
     a : float
         The negative slope of the rectifier behind this layer; used with leaky_relu only.
     mode : {"fan_in", "fan_out"}
@@ -413,13 +419,13 @@ def kaiming_normal_(
 
 
 def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, layout: LayoutLike = "OI") -> A:
-    r"""Fill with ``gain`` times a (semi-)orthogonal matrix from the Haar measure.
+    r"""Fill with ``gain`` times a (semi-)orthogonal, if complex unitary, matrix from the Haar measure.
 
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, at least 2 dimensions; seen as a matrix of shape ``(shape[0], rest)``. Its rows are
-        orthonormal if there are fewer rows than columns, else its columns are.
+        Of any float or complex dtype, at least 2 dimensions; seen as a matrix of shape ``(shape[0], rest)``. Its rows
+        are orthonormal if there are fewer rows than columns, else its columns are.
     gain : float
         A finite factor.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
@@ -441,7 +447,8 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, 
     The product of Householder reflections of Gaussian vectors (Stewart, SIAM J. Numer. Anal. 17, 1980), with the
     signs that make it Haar's; on a GPU, Q of a QR factorisation by CuPy, with those signs. Equal law and orthogonality
     to the dtype's precision everywhere; the last bits depend on the BLAS in use. Made in the memory of a contiguous
-    array, with temporaries of a few hundred columns; on a GPU in a copy.
+    array, with temporaries of a few hundred columns; on a GPU in a copy; in float32, then rounded, where the dtype is
+    smaller.
 
     Examples
     --------
@@ -462,7 +469,7 @@ def sparse_(
     Parameters
     ----------
     tensor : array
-        Of float32 or float64, exactly 2 dimensions.
+        Of any float or complex dtype, exactly 2 dimensions.
     sparsity : float
         The share of zeros in each column, in [0, 1].
     std : float
@@ -484,7 +491,7 @@ def sparse_(
     Notes
     -----
     Selection sampling down each column (Knuth, TAOCP 3.4.2, algorithm S): every set of rows is equally likely, and the
-    count is exact. An element that stays is the one that ``normal_`` puts there.
+    count is exact. An element that stays is the one that ``normal_`` puts there. A complex element is zero as a whole.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from numbainit import device_matrices, parameters
-from numbainit.arrays import is_regular
+from numbainit.arrays import is_regular, is_small
 from numbainit.blocks import Block, whole_shape
 from numbainit.devices import DeviceArray
 from numbainit.errors import InvalidTypeError, InvalidValueError
@@ -90,8 +90,9 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
     if isinstance(weights, DeviceArray):
         device_matrices.orthogonal(weights, stack[0], stack[1], scale, generator)
         return
-    contiguous = weights.flags.c_contiguous and is_regular(weights)
-    work = weights if contiguous else np.empty(weights.shape, array.dtype.newbyteorder("="))
+    in_place = weights.flags.c_contiguous and is_regular(weights) and not is_small(array.dtype)
+    made_in = np.dtype("float32") if is_small(array.dtype) else array.dtype.newbyteorder("=")
+    work = weights if in_place else np.empty(weights.shape, made_in)
     fill(work, parameters.normal(0.0, 1.0, work.dtype), generator)
     if array.size == 0:
         return

@@ -1,8 +1,12 @@
-"""What users ask of a law → checked numbers in float64, already rounded to the array's width, as the kernels take them.
+"""What users ask of a law → checked numbers in float64, already rounded to the width that the kernels compute in.
 
 This is the only place where bounds, rounding to a dtype and the choice of a rejection method meet. It uses nothing but
 ``+ - * /`` and ``sqrt`` in float64, which are the same on every machine: a library's ``exp`` or ``erf`` here would
 make the values depend on it. Results are cached, since the same few laws are asked for again and again.
+
+A float of less than 32 bits is a float32 value rounded once, so its law has the numbers of float32, and bounds that no
+rounding crosses. The two formats of a dtype, that of its values and that which they are ``computed`` in, differ only
+there. In a complex array each part has half of the variance.
 """
 
 import functools
@@ -12,8 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.scalar.formats import FLOAT32, SMALL, Format, computed, stored
 
 _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become worse than normal ones
+_HALF_OF_THE_VARIANCE = math.sqrt(0.5)
 _FAR = 1e9  # sigmas: alpha^2 + 4 is alpha^2 in float64 well before, and overflows far beyond
 
 
@@ -64,14 +70,18 @@ def real(name: str, value: object) -> float:
 
 def finite(name: str, value: object, dtype: np.dtype) -> float:
     """``value`` as a float that stays finite in ``dtype``."""
+    return _finite(name, value, stored(dtype.name))
+
+
+def _finite(name: str, value: object, form: Format) -> float:
     number = real(name, value)
-    if abs(number) > _largest(dtype):
-        raise InvalidValueError(f"{name} must be finite in {dtype.name}, got {number}")
+    if abs(number) > form.largest:
+        raise InvalidValueError(f"{name} must be finite in {form.name}, got {number}")
     return number
 
 
 def standard_deviation(value: object, dtype: np.dtype, name: str = "std") -> float:
-    number = finite(name, value, dtype)
+    number = _finite(name, value, computed(dtype.name))
     if number < 0:
         raise InvalidValueError(f"{name} must be >= 0, got {number}: pass its absolute value")
     return number
@@ -84,25 +94,27 @@ def uniform(a: object, b: object, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
-    finite("a", a, dtype), finite("b", b, dtype)
+    form, wide = stored(dtype.name), computed(dtype.name)
+    _finite("a", a, form), _finite("b", b, form)
     if a > b:
         raise InvalidValueError(f"uniform bounds need a <= b, got a={a}, b={b}: swap them")
-    if b - a > _largest(dtype):
-        raise InvalidValueError(f"b - a must be finite in {dtype.name}, got {b - a}: narrow [a, b)")
-    low, width = _round(a, dtype), _round(b - a, dtype)
+    if b - a > wide.largest:
+        raise InvalidValueError(f"b - a must be finite in {wide.name}, got {b - a}: narrow [a, b)")
+    low, width = wide.round(a), wide.round(b - a)
     if a == b:
         return Law("uniform", (low, 0.0, low, low))
-    smallest, largest = _round_up(a, dtype), _round_down(b, dtype)
+    smallest, largest = form.round_up(a), form.round_down(b)
     if largest == b:
-        largest = _below(b, dtype)
-    _check_not_empty(smallest, largest, f"[{a}, {b})", dtype)
+        largest = form.below(b)
+    _check_not_empty(smallest, largest, f"[{a}, {b})", form)
     return Law("uniform", (low, width, smallest, largest))
 
 
 @functools.lru_cache(maxsize=256)
 def centred_uniform(std: float, dtype: np.dtype) -> Law:
-    """U[-c, c) with standard deviation ``std``: ``c = sqrt(3) std``."""
-    bound = finite("the bound, sqrt(3) times the std that follows from gain and fans,", math.sqrt(3.0) * std, dtype)
+    """U[-c, c) with standard deviation ``std``: ``c = sqrt(3) std``; of a complex number, in each part with less."""
+    bound = math.sqrt(3.0) * _of_a_part(std, dtype)
+    bound = finite("the bound, sqrt(3) times the std that follows from gain and fans,", bound, dtype)
     return uniform(-bound, bound, dtype)
 
 
@@ -111,12 +123,33 @@ def centred_normal(std: float, dtype: np.dtype) -> Law:
     return normal(0.0, std, dtype)
 
 
-def constant(val: object, dtype: np.dtype) -> float:
-    """A value to fill with: infinite or NaN if it is meant so, but not because ``dtype`` cannot hold it."""
-    number = val if type(val) is float else scalar("val", val)
-    if _largest(dtype) < abs(number) < math.inf:
-        finite("val", number, dtype)
-    return number
+def _of_a_part(std: float, dtype: np.dtype) -> float:
+    return std * _HALF_OF_THE_VARIANCE if dtype.kind == "c" else std
+
+
+def constant(val: object, dtype: np.dtype) -> complex:
+    """A value to fill with: infinite or NaN if it is meant so, but not because ``dtype`` cannot hold it.
+
+    Already rounded to a small dtype, since ml_dtypes would round twice; real unless ``dtype`` is complex.
+    """
+    if dtype.kind == "c":
+        return complex(*(_constant_part(part, dtype) for part in _parts("val", val)))
+    return _constant_part(val if type(val) is float else scalar("val", val), dtype)
+
+
+def _constant_part(number: float, dtype: np.dtype) -> float:
+    form = stored(dtype.name)
+    if math.isfinite(number) or not (math.isnan(number) or form.has_infinity):
+        _finite("val", number, form)
+    return form.round(number) if dtype.name in SMALL else number
+
+
+def _parts(name: str, value: object) -> tuple[float, float]:
+    """The real and imaginary part of a number, complex or not; as :func:`scalar`."""
+    if np.ndim(value) == 0 and np.iscomplexobj(value):  # type: ignore[arg-type]
+        number = complex(value)  # type: ignore[call-overload]
+        return number.real, number.imag
+    return scalar(name, value), 0.0
 
 
 def constant_law(value: float) -> Law:
@@ -125,14 +158,40 @@ def constant_law(value: float) -> Law:
 
 
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
-    """N(mean, std^2)."""
-    return _normal(real("mean", mean), real("std", std), dtype)
+    """N(mean, std^2); of a complex number, the parts N(mean.real, std^2 / 2) and N(mean.imag, std^2 / 2)."""
+    if dtype.kind != "c":
+        return _normal(real("mean", mean), real("std", std), dtype)
+    even, odd = (real("mean", part) for part in _parts("mean", mean))
+    return _complex_normal(even, odd, real("std", std), dtype)
 
 
 @functools.lru_cache(maxsize=256)
 def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
-    finite("mean", mean, dtype), standard_deviation(std, dtype)
-    return Law("normal", (_round(mean, dtype), _round(std, dtype)))
+    form, wide = stored(dtype.name), computed(dtype.name)
+    _finite("mean", mean, form), standard_deviation(std, dtype)
+    low, scale = wide.round(mean), wide.round(std)
+    reach = abs(low) + _reach(wide) * scale
+    if form is not wide and form.round(reach) > form.largest:
+        raise InvalidValueError(
+            f"values of N({mean}, {std}^2) reach {reach:.6g}, but the largest {form.name} is {form.largest:g}: take a "
+            "smaller mean or std, a wider dtype, or trunc_normal_ with bounds"
+        )
+    return Law("normal", (low, scale))
+
+
+@functools.lru_cache(maxsize=256)
+def _complex_normal(even: float, odd: float, std: float, dtype: np.dtype) -> Law:
+    _finite("mean", even, stored(dtype.name)), _finite("mean", odd, stored(dtype.name)), standard_deviation(std, dtype)
+    wide = computed(dtype.name)
+    scale = wide.round(_of_a_part(std, dtype))
+    if even == odd:
+        return Law("normal", (wide.round(even), scale))
+    return Law("complex_normal", (wide.round(even), scale, wide.round(odd)))
+
+
+def _reach(form: Format) -> float:
+    """No standard normal of this width lies further out."""
+    return 6.67 if form is FLOAT32 else 8.58
 
 
 def trunc_normal(mean: object, std: object, a: object, b: object, dtype: np.dtype) -> Law:
@@ -146,36 +205,46 @@ def trunc_normal(mean: object, std: object, a: object, b: object, dtype: np.dtyp
 
 @functools.lru_cache(maxsize=256)
 def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) -> Law:
-    finite("mean", mean, dtype), standard_deviation(std, dtype)
+    form, wide = stored(dtype.name), computed(dtype.name)
+    _finite("mean", mean, wide), standard_deviation(std, dtype)
     if a > b:
         raise InvalidValueError(f"truncation bounds need a <= b, got a={a}, b={b}: swap them")
     if std == 0.0 and not a <= mean <= b:
         raise InvalidValueError(f"with std = 0 all values are the mean, {mean}, which lies outside [{a}, {b}]")
     if a == b:
-        return _constant(finite("a == b", a, dtype), dtype)
-    smallest, largest = _round_up(a, dtype), _round_down(b, dtype)
-    _check_not_empty(smallest, largest, f"[{a}, {b}]", dtype)
+        return _constant(finite("a == b", a, dtype), wide)
+    smallest, largest = form.round_up(a), form.round_down(b)
+    _check_not_empty(smallest, largest, f"[{a}, {b}]", form)
+    if form is not wide:
+        smallest, largest = _before_rounding(a, smallest, form, wide), -_before_rounding(-b, -largest, form, wide)
     if std == 0.0:
-        return _constant(min(max(_round(mean, dtype), smallest), largest), dtype)
-    low, high = _tightened(a, b, smallest, largest, dtype)
+        return _constant(min(max(wide.round(mean), smallest), largest), wide)
+    low, high = _tightened(a, b, smallest, largest, wide)
     if low < mean < high and _sigmas(low, high, std) >= _SQRT_2PI:
-        return _normal_proposals(mean, std, smallest, largest, dtype)
-    return Law("tail", (*_tail_proposals(mean, std, low, high, dtype), smallest, largest))
+        return _normal_proposals(mean, std, smallest, largest, wide)
+    return Law("tail", (*_tail_proposals(mean, std, low, high, wide), smallest, largest))
 
 
-def _constant(value: float, dtype: np.dtype) -> Law:
-    return Law("normal", (_round(value, dtype), 0.0))
+def _before_rounding(a: float, smallest: float, form: Format, wide: Format) -> float:
+    """The smallest number of ``wide`` that is >= ``a`` and that ``form`` rounds to ``smallest`` or more."""
+    half_way = (form.below(smallest) + smallest) / 2.0
+    number = wide.round_up(max(a, half_way))
+    return number if form.round(number) >= smallest else wide.above(number)
 
 
-def _normal_proposals(mean: float, std: float, smallest: float, largest: float, dtype: np.dtype) -> Law:
-    low, scale = _round(mean, dtype), _round(std, dtype)
-    reach = scale * (6.67 if dtype.itemsize == 4 else 8.58)  # no normal of this width lies further out
+def _constant(value: float, wide: Format) -> Law:
+    return Law("normal", (wide.round(value), 0.0))
+
+
+def _normal_proposals(mean: float, std: float, smallest: float, largest: float, wide: Format) -> Law:
+    low, scale = wide.round(mean), wide.round(std)
+    reach = scale * _reach(wide)
     if smallest <= low - reach and low + reach <= largest:
         return Law("normal", (low, scale))  # nothing can be rejected: the same values without looking
     return Law("trunc_normal", (low, scale, smallest, largest))
 
 
-def _tail_proposals(mean: float, std: float, low: float, high: float, dtype: np.dtype) -> tuple[float, ...]:
+def _tail_proposals(mean: float, std: float, low: float, high: float, wide: Format) -> tuple[float, ...]:
     """``exponential?, x1, x0, s1, s0, t1, t0``: see ``scalar.laws.tail32`` for what they mean.
 
     All of them stay moderate however far in the tail the bounds lie, because the far bound never enters alone and
@@ -195,18 +264,18 @@ def _tail_proposals(mean: float, std: float, low: float, high: float, dtype: np.
         else:  # d exponential with rate lam: exp(-(d - 1 / lam)^2 / 2), and r = -2 ln u is twice its exponent
             half = 1.0 / (2.0 * lam)
             numbers = (1.0, sign * std / (2.0 * lam), base, half, -1.0 / lam, half, -1.0 / lam)
-    return (*numbers[:3], *(_round(number, dtype) for number in numbers[3:]))
+    return (*numbers[:3], *(wide.round(number) for number in numbers[3:]))
 
 
-def _tightened(a: float, b: float, smallest: float, largest: float, dtype: np.dtype) -> tuple[float, float]:
-    """[a, b] without what rounding to ``dtype`` would carry out of it: the law given that the stored value fits.
+def _tightened(a: float, b: float, smallest: float, largest: float, wide: Format) -> tuple[float, float]:
+    """[a, b] without what rounding to ``wide`` would carry out of [smallest, largest]: the law given that values fit.
 
     Both ends become finite: nearly all proposals towards an infinite bound could overflow.
     """
-    if dtype.itemsize == 8:
+    if wide is not FLOAT32:
         return smallest, largest
-    low = math.nextafter(smallest + (_below(smallest, dtype) - smallest) / 2.0, math.inf)
-    high = math.nextafter(largest + (_above(largest, dtype) - largest) / 2.0, -math.inf)
+    low = math.nextafter(smallest + (wide.below(smallest) - smallest) / 2.0, math.inf)
+    high = math.nextafter(largest + (wide.above(largest) - largest) / 2.0, -math.inf)
     return max(a, low), min(b, high)
 
 
@@ -216,41 +285,6 @@ def _sigmas(origin: float, value: float, std: float) -> float:
     return value / std - origin / std if math.isinf(distance) else distance / std
 
 
-def _check_not_empty(smallest: float, largest: float, interval: str, dtype: np.dtype) -> None:
+def _check_not_empty(smallest: float, largest: float, interval: str, form: Format) -> None:
     if smallest > largest:
-        raise InvalidValueError(f"no {dtype.name} lies in {interval}: widen the bounds or use a wider dtype")
-
-
-@functools.cache
-def _largest(dtype: np.dtype) -> float:
-    return float(np.finfo(dtype).max)
-
-
-def _round(value: float, dtype: np.dtype) -> float:
-    """``value`` rounded to ``dtype``, as a Python float."""
-    return float(dtype.type(value))
-
-
-def _round_up(value: float, dtype: np.dtype) -> float:
-    """The smallest finite number of ``dtype`` that is >= ``value``."""
-    value = max(value, -_largest(dtype))
-    if value > _largest(dtype):
-        return math.inf
-    rounded = _round(value, dtype)
-    return rounded if rounded >= value else _above(rounded, dtype)
-
-
-def _round_down(value: float, dtype: np.dtype) -> float:
-    """The largest finite number of ``dtype`` that is <= ``value``."""
-    return -_round_up(-value, dtype)
-
-
-def _above(value: float, dtype: np.dtype) -> float:
-    """The next number of ``dtype`` upwards; after the largest, what it would be with a wider exponent."""
-    if value >= _largest(dtype):
-        return 2.0 * value - _below(value, dtype)
-    return float(np.nextafter(dtype.type(value), dtype.type(math.inf)))
-
-
-def _below(value: float, dtype: np.dtype) -> float:
-    return -_above(-value, dtype)
+        raise InvalidValueError(f"no {form.name} lies in {interval}: widen the bounds or use a wider dtype")

@@ -6,6 +6,7 @@ held as the Python float of the same value, so that only the last line of a law 
 element; :func:`elements` gives a list of them.
 """
 
+import bisect
 import hashlib
 import math
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401  (teaches NumPy the names of the small dtypes)
 import numpy as np
 
 VALUES, LOW_WORDS, SPARSE_MASK, ACCEPTANCE = 0, 1, 2, 3  # purposes
@@ -139,6 +141,62 @@ def polynomial(x, coefficients, width):
     return result
 
 
+# ---- small formats: all their numbers are listed ----
+
+# dtype: (bits of the exponent, of the mantissa, bias, how many of the highest codes are no finite numbers)
+SMALL = {
+    "float16": (5, 10, 15, 2**10),
+    "bfloat16": (8, 7, 127, 2**7),
+    "float8_e3m4": (3, 4, 3, 2**4),
+    "float8_e4m3": (4, 3, 7, 2**3),
+    "float8_e4m3b11fnuz": (4, 3, 11, 0),
+    "float8_e4m3fn": (4, 3, 7, 1),
+    "float8_e4m3fnuz": (4, 3, 8, 0),
+    "float8_e5m2": (5, 2, 15, 2**2),
+    "float8_e5m2fnuz": (5, 2, 16, 0),
+}
+
+
+@lru_cache
+def magnitudes(name):
+    """The finite numbers that are not negative, in order: the index of each is its code."""
+    exponent, mantissa, bias, specials = SMALL[name]
+    numbers = []
+    for code in range(2 ** (exponent + mantissa) - specials):
+        e, m = divmod(code, 2**mantissa)
+        numbers.append(math.ldexp(m + (2**mantissa if e else 0), max(e, 1) - bias - mantissa))
+    return numbers
+
+
+def small_code(x, name):
+    """The code of the number nearest to a finite x, ties to the even code."""
+    numbers = magnitudes(name)
+    code = bisect.bisect_left(numbers, abs(x))
+    if code == len(numbers):  # as if there were one more
+        numbers = [*numbers, 2 * numbers[-1] - numbers[-2]]
+    if code and numbers[code] != abs(x):
+        below, above = abs(Fraction(x)) - Fraction(numbers[code - 1]), Fraction(numbers[code]) - abs(Fraction(x))
+        code -= below < above or (below == above and code % 2 == 1)
+    assert code < len(magnitudes(name)), f"{x} overflows {name}"
+    negative = math.copysign(1, x) < 0 and not (code == 0 and name.endswith("fnuz"))
+    return code + negative * 2 ** sum(SMALL[name][:2])
+
+
+def small_value(x, name):
+    """x rounded; what overflows is infinite, a tie if the code of the largest is odd."""
+    numbers = magnitudes(name)
+    end = Fraction(numbers[-1]) + Fraction(numbers[-1] - numbers[-2]) / 2
+    if abs(Fraction(x)) > end or (abs(Fraction(x)) == end and len(numbers) % 2 == 0):
+        return math.copysign(math.inf, x)
+    return math.copysign(numbers[small_code(abs(x), name)], x)
+
+
+@lru_cache
+def small_numbers_within(a, b, name):
+    """All numbers x of the dtype with a <= x <= b, in order."""
+    return sorted({x for m in magnitudes(name) for x in (m, -m) if a <= x <= b})
+
+
 # ---- log, sine, cosine ----
 
 
@@ -236,11 +294,14 @@ def standard_normal(key, draw, index, width, attempt=0):
 
 
 def _width(dtype):
-    return {"float32": 32, "float64": 64}[np.dtype(dtype).name]
+    return {"float64": 64, "complex128": 64}.get(np.dtype(dtype).name, 32)
 
 
 def _as(dtype, value):
-    return np.dtype(dtype).type(value)
+    dtype = np.dtype(dtype)
+    if dtype.name in SMALL:
+        return np.array(small_code(value, dtype.name), f"u{dtype.itemsize}").view(dtype)[()]
+    return dtype.type(value)
 
 
 def _float(number, width):
@@ -284,10 +345,13 @@ def uniform(key, draw, index, a=0.0, b=1.0, dtype="float32"):
     width = _width(dtype)
     if a == b:
         return _as(dtype, _float(a, width))
-    lowest = _smallest_at_least(a, width)
-    highest = _largest_at_most(b, width)
-    if highest == b:
-        highest = _neighbour(b, -1, width)
+    if np.dtype(dtype).name in SMALL:
+        lowest, *_, highest = small_numbers_within(a, math.nextafter(b, -math.inf), np.dtype(dtype).name) * 2
+    else:
+        lowest = _smallest_at_least(a, width)
+        highest = _largest_at_most(b, width)
+        if highest == b:
+            highest = _neighbour(b, -1, width)
     assert a <= lowest <= highest < b
     u = standard_uniform(words(key, draw, index, width))
     x = fma(u, _float(b - a, width), _float(a, width), width)
@@ -296,6 +360,11 @@ def uniform(key, draw, index, a=0.0, b=1.0, dtype="float32"):
 
 def normal(key, draw, index, mean=0.0, std=1.0, dtype="float32"):
     width = _width(dtype)
+    if np.dtype(dtype).kind == "c":  # two elements of a real stream, each with half the variance
+        part, real, imag = std * math.sqrt(0.5), complex(mean).real, complex(mean).imag
+        kind = f"float{width}"
+        pair = normal(key, draw, 2 * index, real, part, kind), normal(key, draw, 2 * index + 1, imag, part, kind)
+        return _as(dtype, complex(*map(float, pair)))
     z = standard_normal(key, draw, index, width)
     return _as(dtype, fma(z, _float(std, width), _float(mean, width), width))
 
@@ -328,10 +397,33 @@ def _tightened(a, b, lowest, highest, width):
     return max(a, _neighbour(lowest - step_down / 2, +1, 64)), min(b, _neighbour(highest + step_up / 2, -1, 64))
 
 
+def _ordered(x):
+    """The number of a float32 among all, in order."""
+    bits = int(np.float32(x).view(np.int32))
+    return bits if bits >= 0 else -(bits + 2**31)
+
+
+def _first_float32(low, high, holds):
+    """The first float32 in [low, high] for which ``holds`` is true, as it is from there on."""
+    low, high = _ordered(low), _ordered(high)
+    at = lambda k: float(np.int32(k if k >= 0 else -k - 2**31).view(np.float32))  # noqa: E731
+    return at(bisect.bisect_left(range(low, high), True, key=lambda k: holds(at(k))) + low)
+
+
+def _rounded_within(a, b, small):
+    """The first and the last float32 in [a, b] that a small dtype rounds to a number in [a, b]."""
+    first, *_, last = small_numbers_within(a, b, small) * 2
+    low = _first_float32(_smallest_at_least(a, 32), first, lambda x: small_value(x, small) >= first)
+    high = -_first_float32(-_largest_at_most(b, 32), -last, lambda x: small_value(-x, small) <= last)
+    return low, high
+
+
 @lru_cache
-def proposals(mean, std, a, b, width):
+def proposals(mean, std, a, b, width, small=None):
     """Robert (1995) with bounds at [a, b]: everything here is ordinary float64 arithmetic."""
-    lowest, highest = _smallest_at_least(a, width), _largest_at_most(b, width)
+    lowest, highest = (
+        _rounded_within(a, b, small) if small else (_smallest_at_least(a, width), _largest_at_most(b, width))
+    )
     if a == b:
         return Proposals("constant", lowest, highest, base=_float(a, width))
     if std == 0:
@@ -374,7 +466,8 @@ def _propose(how, key, draw, index, mean, std, width, attempt):
 def trunc_normal_attempts(key, draw, index, mean=0.0, std=1.0, a=-2.0, b=2.0, dtype="float32"):
     """The value of element ``index`` and the number of its attempt."""
     width = _width(dtype)
-    how = proposals(float(mean), float(std), float(a), float(b), width)
+    small = np.dtype(dtype).name if np.dtype(dtype).name in SMALL else None
+    how = proposals(float(mean), float(std), float(a), float(b), width, small)
     if how.kind == "constant":
         return _as(dtype, how.base), 0
     attempt = 0
@@ -449,6 +542,28 @@ PARAMETERS = {
 CASES = [
     (law, parameters, dtype) for law, sets in PARAMETERS.items() for parameters in sets for dtype in FLOAT_DTYPES
 ] + [("bits", (), dtype) for dtype in INTEGER_DTYPES]
+SMALL_CASES = [
+    *[
+        ("uniform", (-1.0, 1.0), "bfloat16"),
+        ("uniform", (0.1, 0.3), "float16"),
+        ("uniform", (0.0, 1.0), "float8_e4m3fn"),
+    ],
+    *[("uniform", (-0.3, 0.7), "float8_e5m2fnuz"), ("uniform", (0.1, 0.1), "bfloat16")],
+    *[("normal", (0.0, 0.02), "bfloat16"), ("normal", (0.0, 1e-5), "float16"), ("normal", (0.0, 1.0), "float8_e3m4")],
+    *[("normal", (0.0, 1.0), "float8_e4m3b11fnuz"), ("normal", (-1.0, 0.5), "float8_e5m2")],
+    *[("trunc_normal", (0.0, 1.0, -2.0, 2.0), "bfloat16"), ("trunc_normal", (0.0, 1.0, 2.0, 3.0), "float16")],
+    ("trunc_normal", (0.9971, 1e-5, 0.997, 1.0), "bfloat16"),  # all that rounds to 1
+    ("trunc_normal", (0.0, 100.0, -INF, INF), "float8_e4m3fn"),  # bounded by the dtype alone
+    *[
+        ("trunc_normal", (0.0, 1.0, -0.51, 0.49), "float8_e4m3fnuz"),
+        ("trunc_normal", (0.0, 1.0, -1.7, 3.3), "float8_e4m3"),
+    ],
+]
+COMPLEX_CASES = [
+    ("normal", (0.0, 1.0), "complex64"),
+    *[("normal", (0.5 - 2j, 0.02), "complex64"), ("normal", (1j, 3.0), "complex128")],
+]
+CASES += SMALL_CASES + COMPLEX_CASES
 SPARSE_CASES = [
     *[((13, 7), 0.1, 0.01), ((50, 11), 0.5, 2.0), ((9, 5), 0.0, 1.0), ((9, 5), 1.0, 1.0), ((1, 30), 0.3, 1.0)],
     *[((40, 1), 0.25, 1.0), ((7, 3), 1 / 7, 1.0), ((130, 35), 0.9, 0.01)],

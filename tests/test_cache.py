@@ -23,7 +23,7 @@ import numpy as np, numbainit as init
 array = init.uniform_(np.empty(8, "f4"), generator=0)
 from numbainit.targets import cpu
 from numbainit.targets import cpu_laws
-hit = cpu_laws.compiled("uniform", 4).cache_hits
+hit = cpu_laws.compiled("uniform", "float32").cache_hits
 stats = cpu.CONTIGUOUS.serial.stats
 hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
 print(json.dumps([init.__file__, array.tolist(), hits + hit, misses + 1 - hit]))

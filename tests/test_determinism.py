@@ -27,6 +27,8 @@ CENTRE, TAIL, NARROW = [("trunc_normal", bounds) for bounds in ((0, 1, -1, 1.5),
 LAWS = [
     *[(law, parameters, dtype) for law, parameters in (UNIFORM, NORMAL, CENTRE, TAIL) for dtype in ("f4", "f8")],
     *[("bits", (), dtype) for dtype in reference.INTEGER_DTYPES],
+    *[("normal", (0.5, 2.0), "float8_e5m2"), ("normal", (1 - 2j, 2.0), "complex64")],
+    ("trunc_normal", (0, 1, -1, 1.5), "bfloat16"),
 ]
 LARGE = PARALLEL_FROM + 3 * 4096 + 5  # a size that all threads work on, and no multiple of anything
 
@@ -109,7 +111,7 @@ VIEWS = {  # name: dtype → (owner of the memory, view that is filled)
 }
 
 
-FEW_LAWS = [LAWS[0], LAWS[5], LAWS[-1]]  # kernels differ by law and width; their strided loops do not
+FEW_LAWS = [LAWS[0], LAWS[5], *LAWS[-4:]]  # kernels differ by law and width; their strided loops do not
 
 
 @pytest.mark.parametrize("view", [name for name in VIEWS if "large" not in name])
@@ -144,7 +146,7 @@ def test_only_the_view_is_written(view, case):
     assert np.array_equal(untouched, blank[0].reshape(-1, order="A").view("u1") == 0xA5)
 
 
-@pytest.mark.parametrize("dtype", reference.FLOAT_DTYPES)
+@pytest.mark.parametrize("dtype", [*reference.FLOAT_DTYPES, "bfloat16", "complex64"])
 @pytest.mark.parametrize(
     "view", ["fortran", "fortran-large", "negative", "odd-steps", "inner-slice", "field", "swapped"]
 )

@@ -23,7 +23,7 @@ import reference
 SEED, SIZE, HEAD = 20261103, 10007, 8
 SEEDS = [0, 1, SEED, 2**64 - 1, [1, 2, 3]]
 NAMES = ["", "weight", "h.0.attn.c_attn.weight", "gewicht-ä-重", 0, 1, 2**64 - 1]
-SPARSE = [((101, 99), 0.3, 1.0, dtype) for dtype in reference.FLOAT_DTYPES]
+SPARSE = [((101, 99), 0.3, 1.0, dtype) for dtype in (*reference.FLOAT_DTYPES, "bfloat16", "complex64")]
 FILE = Path(__file__).parent / "data" / "golden.json"
 
 
@@ -34,7 +34,9 @@ def sparse_name(case):
 
 def text_of(value):
     """A number as a text that holds every bit: hexadecimal for words as for floats."""
-    return float(value).hex() if value.dtype.kind == "f" else hex(value)
+    if value.dtype.kind == "c":
+        return f"{float(value.real).hex()} {float(value.imag).hex()}"
+    return hex(value) if value.dtype.kind in "iu" else float(value).hex()
 
 
 def entry(array):

@@ -20,6 +20,7 @@ HEAVY = [
     "torch",
     "jax",
     "jaxlib",
+    "ml_dtypes",
     "rich",
     "safetensors",
     "cupy",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from numbainit import parameters
+from numbainit.scalar import formats
 
 NAN, INF = math.nan, math.inf
 F4, F8 = np.dtype("f4"), np.dtype("f8")
@@ -402,6 +402,7 @@ def test_truncation_ends(case, finished):
 
 @pytest.mark.parametrize("dtype", [F4, F8])
 def test_rounding_up_and_down(dtype):
+    form = formats.stored(dtype.name)
     largest, smallest = float(np.finfo(dtype).max), float(np.finfo(dtype).smallest_subnormal)
     cases = [
         (0.1, None),
@@ -412,10 +413,10 @@ def test_rounding_up_and_down(dtype):
         (-INF, -largest),
     ]
     for value, up in cases:
-        rounded = parameters._round_up(value, dtype)
+        rounded = form.round_up(value)
         assert rounded >= value
         assert up is None or rounded == up
-        assert parameters._round_down(-value, dtype) == -rounded
-    assert parameters._round_up(1e-60, F4) == float(np.float32(1e-45))
-    assert parameters._round_up(INF, dtype) == INF
-    assert parameters._round_up(0.1, F4) > 0.1 > parameters._round_down(0.1, F4)
+        assert form.round_down(-value) == -rounded
+    assert formats.FLOAT32.round_up(1e-60) == float(np.float32(1e-45))
+    assert form.round_up(INF) == INF
+    assert formats.FLOAT32.round_up(0.1) > 0.1 > formats.FLOAT32.round_down(0.1)

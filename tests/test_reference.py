@@ -29,7 +29,17 @@ def test_shares_no_code_with_the_package():
             imported |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module)
-    assert imported == {"hashlib", "math", "dataclasses", "fractions", "functools", "numpy", "pathlib"}
+    assert imported == {
+        "bisect",
+        "hashlib",
+        "math",
+        "dataclasses",
+        "fractions",
+        "functools",
+        "ml_dtypes",
+        "numpy",
+        "pathlib",
+    }
 
 
 @pytest.mark.parametrize(("rounds", "counter", "key", "output"), reference.known_answers())
@@ -134,6 +144,19 @@ def test_zeros_have_signs():
     assert sign(reference.fma(-0.0, 1.0, 0.0, 32)) == 1
     assert sign(reference.fma(1.0, 2.0, -2.0, 64)) == 1
     assert sign(reference.sqrt(-0.0, 64)) == -1
+
+
+@pytest.mark.parametrize("name", reference.SMALL)
+def test_small_formats_are_those_of_ml_dtypes(name):
+    """Every number, every tie between two, and their neighbours in float32."""
+    dtype = np.dtype(name)
+    numbers = np.arange(len(reference.magnitudes(name))).astype(f"u{dtype.itemsize}").view(dtype).astype("f4")
+    assert numbers.tolist() == reference.magnitudes(name)
+    some = numbers[:: max(1, numbers.size // 500)]
+    ties = some[:-1] / 2 + numbers[np.searchsorted(numbers, some[:-1]) + 1] / 2
+    near = [np.nextafter(ties, np.float32(way)) for way in (-np.inf, np.inf)]
+    for x in np.concatenate([some, -some, ties, -ties, *near]):
+        assert reference.small_code(float(x), name) == int(x.astype(dtype).view(f"u{dtype.itemsize}"))
 
 
 # ---- parameters ----

@@ -13,9 +13,9 @@ from numba import prange
 
 from numbainit.targets.cache import kernel
 from numbainit.targets.cpu_laws import CHUNK, address, inline
-from numbainit.targets.stack import address_of, call_law, stack_array
+from numbainit.targets.stack import address_of, as_parts, call_law, parts, stack_array
 
-STRIP = 2048  # columns of a sparse matrix that a thread walks down together, at most: long rows of memory, state in L1
+STRIP = 2048  # numbers in a row of a strip of a sparse matrix, which a thread walks down: long rows, state in L1
 _STRIP_WORDS = STRIP + 8  # whole blocks around them
 _CHUNK = np.uint64(CHUNK)
 _MOST_AXES = 64  # of a NumPy array
@@ -172,7 +172,8 @@ def _sparse(layout, way, parallel):
     Selection sampling (Knuth, TAOCP 3.4.2, algorithm S) walks down the rows and decides each element with one word:
     zero with probability ``zeros left / rows left``. It is exact in count, needs no memory but a counter a column, and
     its columns are independent, so they are the SIMD lanes here and strips of them the threads. Values go to the matrix
-    while they are made and are chosen from while they are in L1, so memory hides behind arithmetic.
+    while they are made and are chosen from while they are in L1, so memory hides behind arithmetic. A complex element
+    takes one word of the mask and two of the values.
     """
     place = _in_place if layout == "C" else _aside
 
@@ -201,7 +202,7 @@ def _sparse(layout, way, parallel):
                     continue
                 out = matrix[row - top, begin : begin + wide]
                 values = place(out, scratch)
-                _part(law, values, first, stream, address)
+                _part(law, as_parts(values), first * parts(matrix), stream, address)
                 for i in range(wide):
                     chosen = np.uint64(words[skip + i]) * (rows - row) < left[i]
                     left[i] -= np.uint64(chosen) << _32

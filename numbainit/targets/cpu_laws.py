@@ -14,6 +14,8 @@ from numba.extending import register_jitable
 
 from numbainit.parameters import MOST_NUMBERS
 from numbainit.scalar import laws
+from numbainit.scalar.encodings import encode
+from numbainit.scalar.formats import SMALL
 from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32, philox4x32_pairs
 from numbainit.scalar.purposes import ACCEPTANCE, ATTEMPT, LOW, MASK, VALUES
@@ -133,30 +135,51 @@ def uniform64(out, stream, numbers):
 
 
 @inline
-def normal32(out, stream, numbers):
-    mean, std = np.float32(numbers[0]), np.float32(numbers[1])
+def _normals32(out, stream, std, even, odd):
+    """N(even, std^2) and N(odd, std^2) in turn."""
     for j in range(np.uint64(out.size) // _4):
         w0, w1, w2, w3 = _words(stream, j, VALUES)
         z0, z1 = laws.normal_pair32(w0, w1)
         z2, z3 = laws.normal_pair32(w2, w3)
-        out[_4 * j] = fma(z0, std, mean)
-        out[_4 * j + _1] = fma(z1, std, mean)
-        out[_4 * j + _2] = fma(z2, std, mean)
-        out[_4 * j + _3] = fma(z3, std, mean)
+        out[_4 * j] = fma(z0, std, even)
+        out[_4 * j + _1] = fma(z1, std, odd)
+        out[_4 * j + _2] = fma(z2, std, even)
+        out[_4 * j + _3] = fma(z3, std, odd)
 
 
 @inline
-def normal64(out, stream, numbers):
-    mean, std = numbers[0], numbers[1]
+def _normals64(out, stream, std, even, odd):
     for j in range(np.uint64(out.size) // _4):
         h0, h1, h2, h3 = _words(stream, j, VALUES)
         l0, l1, l2, l3 = _words(stream, j, LOW)
         z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
         z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
-        out[_4 * j] = fma(z0, std, mean)
-        out[_4 * j + _1] = fma(z1, std, mean)
-        out[_4 * j + _2] = fma(z2, std, mean)
-        out[_4 * j + _3] = fma(z3, std, mean)
+        out[_4 * j] = fma(z0, std, even)
+        out[_4 * j + _1] = fma(z1, std, odd)
+        out[_4 * j + _2] = fma(z2, std, even)
+        out[_4 * j + _3] = fma(z3, std, odd)
+
+
+@inline
+def normal32(out, stream, numbers):
+    mean = np.float32(numbers[0])
+    _normals32(out, stream, np.float32(numbers[1]), mean, mean)
+
+
+@inline
+def normal64(out, stream, numbers):
+    _normals64(out, stream, numbers[1], numbers[0], numbers[0])
+
+
+@inline
+def complex_normal32(out, stream, numbers):
+    """Real and imaginary parts in turn, each around its own mean."""
+    _normals32(out, stream, np.float32(numbers[1]), np.float32(numbers[0]), np.float32(numbers[2]))
+
+
+@inline
+def complex_normal64(out, stream, numbers):
+    _normals64(out, stream, numbers[1], numbers[0], numbers[2])
 
 
 # ---- truncated normals: propose everything, then redo the rejected as a shrinking vector, attempt by attempt ----
@@ -278,45 +301,78 @@ def tail64(out, stream, numbers):
     _redo_rejected(_tail_at64, arguments, out, stream, numbers[7], numbers[8])
 
 
-# ---- compiled: a law and a width → the address of a C function ----
+# ---- compiled: a law and a dtype → the address of a C function ----
 
-#: the loops of a law for elements of 4 and of 8 bytes
+#: the loops of a law for elements of 32 and of 64 bits
 LAWS = {
     "bits": (bits32, bits64),
     "mask": (mask_words, None),
     "uniform": (uniform32, uniform64),
     "normal": (normal32, normal64),
+    "complex_normal": (complex_normal32, complex_normal64),
     "trunc_normal": (trunc_normal32, trunc_normal64),
     "tail": (tail32, tail64),
 }
-_WORDS, _FLOATS = (types.uint32, types.uint64), (types.float32, types.float64)
+_ELEMENTS = {kind.name: kind for kind in (types.uint32, types.uint64, types.float32, types.float64)}
+_CODES = {8: types.uint8, 16: types.uint16}
 
 
 @functools.cache
-def address(name, itemsize):
-    """Where the :func:`compiled` law is."""
-    return compiled(name, itemsize).address
+def address(name, dtype):
+    """Where the law :func:`compiled` for elements of a NumPy dtype is."""
+    return compiled(name, dtype.name).address
 
 
 @functools.cache
-def compiled(name, itemsize):
-    """A law for elements of ``itemsize`` bytes, as the C function ``(out, blocks, first, draw, k0, k1, numbers)``.
+def compiled(name, element):
+    """A law for an element, the name of a dtype, as the C function ``(out, blocks, first, draw, k0, k1, numbers)``.
 
     All arguments have 64 bits; ``out`` and ``numbers`` are addresses: of memory for ``4 * blocks`` elements, aligned to
     8 bytes, and of ``MOST_NUMBERS`` float64. ``first`` is the number of the first block.
     """
-    wide = itemsize // 8
-    law, element = LAWS[name][wide], (_WORDS if name in ("bits", "mask") else _FLOATS)[wide]
+    if element in SMALL:
+        return _encoded(LAWS[name][0], SMALL[element])
+    kind = _ELEMENTS[element]
+    law = LAWS[name][kind.bitwidth // 64]
 
-    @c_function(law.__name__, types.CPointer(element), *[types.uint64] * 5, types.CPointer(types.float64))
+    @c_function(law.__name__, types.CPointer(kind), *[types.uint64] * 5, types.CPointer(types.float64))
     def fill(out, blocks, first, draw, k0, k1, numbers):
         align_stack()
         array, given = carray(out, (_4 * blocks,)), carray(numbers, (MOST_NUMBERS,))
         begin = _0
         while begin < blocks:
-            low, high = first + begin & _LOW32, first + begin >> _32
-            count = min(blocks - begin, _CHUNK_BLOCKS, _LOW32 - low + _1)  # all of a chunk has one high word
-            law(array[_4 * begin : _4 * (begin + count)], (low, high, draw, k0, k1), given)
-            begin += count
+            stream, end = _next_chunk(begin, blocks, first, draw, k0, k1)
+            law(array[_4 * begin : _4 * end], stream, given)
+            begin = end
 
     return fill
+
+
+def _encoded(law, form):
+    """The float32 law, rounded once to a smaller format, chunk by chunk: no float32 leaves L1."""
+    exponent, mantissa, bias, negative_zero = form.exponent, form.mantissa, form.bias, form.has_negative_zero
+    name, code = f"{law.__name__}_{form.name}", _CODES[form.bits]
+
+    @c_function(name, types.CPointer(code), *[types.uint64] * 5, types.CPointer(types.float64))
+    def fill(out, blocks, first, draw, k0, k1, numbers):
+        align_stack()
+        array, given = carray(out, (_4 * blocks,)), carray(numbers, (MOST_NUMBERS,))
+        values = stack_array(CHUNK, np.float32(0))
+        begin = _0
+        while begin < blocks:
+            stream, end = _next_chunk(begin, blocks, first, draw, k0, k1)
+            size = _4 * (end - begin)
+            law(values[:size], stream, given)
+            for i in range(size):
+                array[_4 * begin + i] = encode(values[i], exponent, mantissa, bias, negative_zero)
+            begin = end
+
+    return fill
+
+
+@inline
+def _next_chunk(begin, blocks, first, draw, k0, k1):
+    """The stream of the chunk that begins with block ``begin`` of ``blocks``, and the block where it ends."""
+    low, high = first + begin & _LOW32, first + begin >> _32
+    count = min(blocks - begin, _CHUNK_BLOCKS, _LOW32 - low + _1)  # all of a chunk has one high word
+    return (low, high, draw, k0, k1), begin + count

@@ -43,6 +43,46 @@ def stack_array(typingctx, length, like):
     return array_type(length, like), codegen
 
 
+def _parts_of(element):
+    return 2 if isinstance(element, types.Complex) else 1
+
+
+@intrinsic
+def parts(typingctx, array):
+    """How many floats an element is made of: 2 if it is complex, else 1."""
+    count = _parts_of(array.dtype)
+    return types.uint64(array), lambda context, builder, signature, args: context.get_constant(types.uint64, count)
+
+
+@intrinsic
+def as_parts(typingctx, array):
+    """A contiguous array of complex numbers as one of their parts, real and imaginary in turn; any other as it is.
+
+    It does not keep the memory alive.
+    """
+    element = array.dtype
+    part = element.underlying_float if isinstance(element, types.Complex) else element
+    array_type = types.Array(part, 1, "C")
+
+    def codegen(context, builder, signature, args):
+        given = context.make_array(array)(context, builder, args[0])
+        count = ir.Constant(ir.IntType(64), _parts_of(element))
+        item = context.get_data_type(part)
+        itemsize = context.get_constant(types.intp, context.get_abi_sizeof(item))
+        made = context.make_array(array_type)(context, builder)
+        populate_array(
+            made,
+            data=builder.bitcast(given.data, item.as_pointer()),
+            shape=[builder.mul(cgutils.unpack_tuple(builder, given.shape)[0], count)],
+            strides=[itemsize],
+            itemsize=itemsize,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return array_type(array), codegen
+
+
 @intrinsic
 def address_of(typingctx, array):
     """Where the first element of an array is; quicker to compile than ``array.ctypes.data``."""

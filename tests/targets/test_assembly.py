@@ -19,10 +19,12 @@ from pathlib import Path
 import pytest
 
 import numbainit
+from numbainit.scalar.formats import SMALL
 
 HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt"}
 PROGRAM = """
 import json, numba, numpy as np
+from numbainit.scalar.formats import SMALL
 from numbainit.targets import cpu, cpu_laws
 
 def assembly(loop, *arguments):
@@ -30,11 +32,13 @@ def assembly(loop, *arguments):
     return "\\n".join(loop.inspect_asm().values())
 
 laws = {
-    f"{name} {8 * itemsize}": cpu_laws.compiled(name, itemsize)._library.get_asm_str()
+    f"{name} {width}": cpu_laws.compiled(name, f"{kind}{width}")._library.get_asm_str()
     for name, widths in cpu_laws.LAWS.items()
-    for itemsize, law in zip((4, 8), widths)
+    for width, law in zip((32, 64), widths)
+    for kind in ["uint" if name in ("bits", "mask") else "float"]
     if law
 }
+small = {name: cpu_laws.compiled("uniform", name)._library.get_asm_str() for name in SMALL}
 sparse = {
     f"sparse {8 * itemsize} {way}": assembly(
         loop, 0, 0, np.empty((8, 8), f"f{itemsize}"), (np.uint64(0),) * 4, 4, 16, 1, 2, 0, np.empty(9)
@@ -42,9 +46,10 @@ sparse = {
     for itemsize in (4, 8)
     for way, loop in cpu.SPARSE["C"]._asdict().items()
 }
-print(json.dumps([laws, sparse]))
+print(json.dumps([laws, sparse, small]))
 """
-LAWS = [f"{law} {width}" for law in ("bits", "uniform", "normal", "trunc_normal", "tail") for width in (32, 64)]
+NAMES = ("bits", "uniform", "normal", "complex_normal", "trunc_normal", "tail")
+LAWS = [f"{law} {width}" for law in NAMES for width in (32, 64)]
 LAWS.append("mask 32")
 SPARSE = [f"sparse {width} {way}" for width in (32, 64) for way in ("serial", "parallel")]
 ROUNDS = 10  # of Philox, with two products each, of which the first are constant along a fill
@@ -75,6 +80,11 @@ def laws(assembly):
 @pytest.fixture(scope="module")
 def sparse(assembly):
     return assembly[1]
+
+
+@pytest.fixture(scope="module")
+def small(assembly):
+    return assembly[2]
 
 
 def innermost_loops(text):
@@ -140,11 +150,26 @@ def test_values_multiply_and_add_at_once_in_full_width(laws, law):
     assert any(not scatters(loop) for loop in value_loops(laws[law], suffix_of(law)))
 
 
-@pytest.mark.parametrize("law", [law for law in LAWS if law.startswith(("normal", "trunc_normal"))])
+@pytest.mark.parametrize("law", [law for law in LAWS if "normal" in law])
 def test_normals_take_packed_square_roots(laws, law):
     """Words and normals come out of one loop, in which the products of one hide the roots of the other."""
     for loop in vector_loops(laws[law]):
         assert count(loop, f"vsqrt{suffix_of(law)}", "%ymm") >= 1
+
+
+def encoding_loops(text):
+    """The innermost loops that round in packed form: they shift numbers of 32 bits, and store narrower ones."""
+    return [loop for loop in innermost_loops(text) if count(loop, "vpsr[al]d", "%ymm") and not count(loop, "vpmuludq")]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_floats_are_rounded_in_vectors(small, name):
+    """Integers of 32 bits in full registers: no number is taken out of them, and none is widened."""
+    found = [loop for loop in encoding_loops(small[name]) if count(loop, "vpackus[dw][wb]|vpshufb", "")]
+    assert found
+    for loop in found:
+        assert not count(loop, r"sar[lq]?|shr[lq]?|movb|movw"), "a number by itself"
+        assert not count(loop, r"vpextr[bwdq]|vpmovsxdq|vpmovzxdq"), "lanes taken out, or of 64 bits"
 
 
 @pytest.mark.parametrize("loop", SPARSE)

@@ -8,17 +8,10 @@ import numpy as np
 
 from numbainit.buffers import on_host
 from numbainit.devices import DeviceArray, on_device
+from numbainit.dtypes import COMPLEXES, FLOATS, NO_ZERO, REALS, WORDS, is_small, names, part_of
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.scalar.formats import SMALL
 
-_REALS = ("float32", "float64", "float16")
-_COMPLEXES = ("complex64", "complex128")
-FLOATS = tuple(np.dtype(name) for name in (*_REALS, *_COMPLEXES))  # and those of ml_dtypes
-REALS = tuple(np.dtype(name) for name in _REALS)  # and those of ml_dtypes
 _ON_A_GPU = REALS[:2]
-WORDS = tuple(np.dtype(name) for name in ("uint32", "int32", "uint64", "int64"))
-
-NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
 
 
 def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> Any:
@@ -86,7 +79,7 @@ def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> 
         return
     if dtypes is not WORDS and is_small(dtype):
         return
-    if dtypes is REALS and dtype.name in _COMPLEXES:
+    if dtypes is REALS and dtype.name in {known.name for known in COMPLEXES}:
         part = part_of(dtype).name
         raise InvalidTypeError(
             f"{caller} fills real arrays, got {dtype}: the law on a disk is out of scope here; fill both parts "
@@ -96,21 +89,6 @@ def _check_dtype(dtype: np.dtype, caller: str, dtypes: tuple[np.dtype, ...]) -> 
     if dtype.name == NO_ZERO and dtypes is not WORDS:
         remedy = f"{NO_ZERO} has no zero and no sign, so no initializer fits it; {remedy}"
     raise InvalidTypeError(f"{caller} fills arrays of {names(dtypes)}, got {dtype}: {remedy}")
-
-
-def is_small(dtype: np.dtype) -> bool:
-    """Whether this is a float of less than 32 bits, in any byte order: of ml_dtypes, but for float16."""
-    return dtype.name in SMALL
-
-
-def names(dtypes: tuple[np.dtype, ...]) -> str:
-    """The dtypes that may be used, for a message."""
-    return ", ".join([*(known.name for known in dtypes), *([] if dtypes is WORDS else list(SMALL)[1:])])
-
-
-def part_of(dtype: np.dtype) -> np.dtype:
-    """The dtype of the real and of the imaginary part, where ``dtype`` is complex; else ``dtype``."""
-    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
 def as_words(array: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from numbainit.dtypes import small_dtype
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
 _DLPACK_HOST = (1, 3)  # kDLCPU, kDLCUDAHost
@@ -54,7 +55,7 @@ def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
     if not tensor.is_inference():
         torch.autograd.graph.increment_version(tensor)
     if name == "bfloat16" or name.startswith("float8"):
-        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(name)
+        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
     return plain.numpy()
 
 

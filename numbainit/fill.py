@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbainit.arrays import as_parts, as_words, is_regular, part_of, strided
+from numbainit.arrays import as_parts, as_words, is_regular, strided
 from numbainit.blocks import Block, c_strides, whole_block, whole_shape
 from numbainit.devices import DeviceArray, gpu
+from numbainit.dtypes import part_of
 from numbainit.generator import GeneratorLike, Stream, as_generator
 from numbainit.parameters import Law, constant_law
 

@@ -8,8 +8,8 @@ dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "comp
 device : None, "cpu", "cuda" or "cuda:<number>"
     Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array.
 like : array, optional
-    Make an array where this one lives: of NumPy, or on the same GPU. Only the place counts, not dtype or shape.
-    For a torch tensor on a GPU, fill ``torch.empty(..., device="cuda")`` in place.
+    Make an array of the same library, where this one lives: of NumPy, torch, JAX, CuPy, or Numba. Library and place
+    count, not dtype or shape.
 block, layout : as for the in-place twin
     ``shape`` is that of the part.
 generator : as for the in-place twin
@@ -26,12 +26,12 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from numbainit import devices, init
-from numbainit.arrays import FLOATS, WORDS, is_small, names
 from numbainit.blocks import Block
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, warn_user
+from numbainit.dtypes import FLOATS, WORDS, checked_dtype
+from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.layouts import LayoutLike
-from numbainit.scalar.formats import SMALL
+from numbainit.new_arrays import new_array
 
 Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | np.ndarray"
 
@@ -64,7 +64,7 @@ def uniform(
     like: Any = None,
     block: Block | None = None,
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of the uniform law on [a, b): see :func:`numbainit.uniform_`.
 
     Examples
@@ -86,7 +86,7 @@ def normal(
     like: Any = None,
     block: Block | None = None,
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of the normal law N(mean, std^2): see :func:`numbainit.normal_`.
 
     Examples
@@ -111,7 +111,7 @@ def trunc_normal(
     like: Any = None,
     block: Block | None = None,
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of the normal law N(mean, std^2) given that it lies in [a, b]: see :func:`numbainit.trunc_normal_`.
 
     Examples
@@ -131,7 +131,7 @@ def constant(
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of ``val``: see :func:`numbainit.constant_`.
 
     Examples
@@ -150,7 +150,7 @@ def ones(
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of ones: see :func:`numbainit.ones_`.
 
     Examples
@@ -169,7 +169,7 @@ def zeros(
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of zeros: see :func:`numbainit.zeros_`.
 
     Examples
@@ -188,7 +188,7 @@ def eye(
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
-) -> np.ndarray:
+) -> Any:
     """A new array with the identity matrix: see :func:`numbainit.eye_`.
 
     Examples
@@ -210,7 +210,7 @@ def dirac(
     like: Any = None,
     block: Block | None = None,
     layout: LayoutLike = "OI",
-) -> np.ndarray:
+) -> Any:
     """A new array with the Dirac delta, a convolution that passes its input on: see :func:`numbainit.dirac_`.
 
     Examples
@@ -232,7 +232,7 @@ def xavier_uniform(
     block: Block | None = None,
     layout: LayoutLike = "OI",
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: see :func:`numbainit.xavier_uniform_`.
 
     Examples
@@ -256,7 +256,7 @@ def xavier_normal(
     block: Block | None = None,
     layout: LayoutLike = "OI",
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``: see :func:`numbainit.xavier_normal_`.
 
     Examples
@@ -280,7 +280,7 @@ def kaiming_uniform(
     block: Block | None = None,
     layout: LayoutLike = "OI",
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of U[-c, c), ``c = gain sqrt(3 / fan)``: see :func:`numbainit.kaiming_uniform_`.
 
     Examples
@@ -316,7 +316,7 @@ def kaiming_normal(
     block: Block | None = None,
     layout: LayoutLike = "OI",
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of N(0, std^2), ``std = gain / sqrt(fan)``: see :func:`numbainit.kaiming_normal_`.
 
     Examples
@@ -349,7 +349,7 @@ def orthogonal(
     like: Any = None,
     layout: LayoutLike = "OI",
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array with ``gain`` times a Haar-distributed (semi-)orthogonal matrix: see :func:`numbainit.orthogonal_`.
 
     Examples
@@ -372,7 +372,7 @@ def sparse(
     like: Any = None,
     block: Block | None = None,
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array with ``ceil(sparsity * rows)`` zeros a column, the rest N(0, std^2): see :func:`numbainit.sparse_`.
 
     Examples
@@ -393,7 +393,7 @@ def bits(
     like: Any = None,
     block: Block | None = None,
     generator: GeneratorLike = None,
-) -> np.ndarray:
+) -> Any:
     """A new array of raw random words: see :func:`numbainit.bits_`.
 
     Examples
@@ -413,7 +413,9 @@ def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *argum
         old = fill.__name__.removesuffix("_")
         warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)
-    return fill(_empty(shape, dtype, device, like, WORDS if fill is init.bits_ else FLOATS), *arguments, **keywords)
+    sizes, known = _checked_shape(shape), checked_dtype(dtype, WORDS if fill is init.bits_ else FLOATS)
+    array, finish = new_array(sizes, known, device, like)
+    return finish(fill(array, *arguments, **keywords))
 
 
 def _is_array(shape: Any, fill: Callable) -> bool:
@@ -422,30 +424,6 @@ def _is_array(shape: Any, fill: Callable) -> bool:
         return False
     ints = isinstance(shape, np.ndarray) and shape.ndim == 1 and shape.dtype.kind in "iu"
     return not ints or fill is init.bits_
-
-
-def _empty(shape: Any, dtype: Any, device: Any, like: Any, dtypes: tuple[np.dtype, ...]) -> Any:
-    place = devices.place_of_name(device)
-    if like is not None:
-        _check_like(like)
-        place = devices.place_of(like, device, "like")
-    sizes, known = _checked_shape(shape), _checked_dtype(dtype, dtypes)
-    try:
-        return np.empty(sizes, known) if place is None else devices.empty(sizes, known, place)
-    except ValueError as error:  # too many axes or bytes for any array
-        raise InvalidValueError(f"shape {sizes} cannot be an array: {error}") from None
-
-
-def _check_like(like: Any) -> None:
-    if type(like).__module__.partition(".")[0] == "torch":
-        remedy = "make it with torch.empty(...) and fill it in place"
-    elif isinstance(like, np.ndarray) or hasattr(like, "__cuda_array_interface__"):
-        return
-    else:
-        remedy = "convert the result"
-    raise InvalidTypeError(
-        f"like must be a NumPy array or an array on a GPU, got {type(like).__module__}.{type(like).__name__}: {remedy}"
-    )
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
@@ -459,28 +437,3 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     if any(size < 0 for size in sizes):
         raise InvalidValueError(f"shape must have no negative size, got {sizes}")
     return sizes
-
-
-def _checked_dtype(dtype: Any, dtypes: tuple[np.dtype, ...]) -> np.dtype:
-    wanted = f"dtype must be one of {names(dtypes)}, got {dtype!r}"
-    if dtype is None:  # float64 to NumPy
-        raise InvalidTypeError(wanted)
-    if isinstance(dtype, str) and dtypes is not WORDS and dtype in SMALL and dtype != "float16":
-        return _dtype_of_ml_dtypes(dtype)
-    try:
-        known = np.dtype(dtype)
-    except Exception:  # NumPy raises TypeError, ValueError or SyntaxError for what it cannot read
-        raise InvalidTypeError(wanted) from None
-    if known not in dtypes and not (known.isnative and dtypes is not WORDS and is_small(known)):
-        raise InvalidTypeError(wanted)
-    return known
-
-
-def _dtype_of_ml_dtypes(name: str) -> np.dtype:
-    try:
-        import ml_dtypes
-
-        return np.dtype(getattr(ml_dtypes, name))
-    except (ImportError, AttributeError):
-        text = f'dtype {name!r} needs ml_dtypes 0.5 or later: pip install "numbainit[dtypes]"'
-        raise MissingExtraError(text) from None

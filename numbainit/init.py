@@ -15,8 +15,9 @@ import math
 from typing import TypeVar
 
 from numbainit import matrices, parameters
-from numbainit.arrays import REALS, WORDS, writable
+from numbainit.arrays import writable
 from numbainit.blocks import Block, whole_shape
+from numbainit.dtypes import REALS, WORDS
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, checked_mode
 from numbainit.fill import fill, fill_constant, fill_parts

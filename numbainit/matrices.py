@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 from numbainit import device_matrices, parameters
-from numbainit.arrays import is_regular, is_small
+from numbainit.arrays import is_regular
 from numbainit.blocks import Block, whole_shape
 from numbainit.devices import DeviceArray
+from numbainit.dtypes import is_small
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import Array, fill, fill_sparse
 from numbainit.generator import GeneratorLike

@@ -255,7 +255,9 @@ def test_other_devices(name, device):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("like", [[1.0], (1.0,), "numpy", 1.0, object(), np, np.ndarray, np.float32(1)], ids=str)
 def test_like_what_is_no_array(name, like):
-    with pytest.raises(init.InvalidTypeError, match="like must be a NumPy array or an array on a GPU, got") as caught:
+    with pytest.raises(
+        init.InvalidTypeError, match="like must be an array of NumPy, torch, JAX, CuPy or Numba, got"
+    ) as caught:
         new(name, like=like)
     assert type(like).__name__ in str(caught.value)
 
@@ -320,3 +322,41 @@ def test_zero_elements_warn_as_in_place():
     for name in ("kaiming_normal", "kaiming_uniform"):
         with pytest.warns(UserWarning, match="^Initializing zero-element tensors is a no-op$"):
             assert new(name, (0, 3)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e4m3fn", "complex64"])
+def test_like_a_torch_tensor(dtype):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    tensor = init.normal((30, 20), dtype=dtype, like=torch.zeros(1), generator=3)
+    assert (tensor.dtype, tuple(tensor.shape)) == (getattr(torch, dtype), (30, 20))
+    wanted = init.normal((30, 20), dtype=dtype, generator=3)
+    assert tensor.view(torch.uint8).numpy().tobytes() == wanted.tobytes()
+    assert init.normal(3, dtype=tensor.dtype, like=tensor).dtype == tensor.dtype
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_like_a_jax_array(name):
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    how = source(name) | {"dtype": "uint32" if name == "bits" else "float32"}
+    array = new(name, like=jax.numpy.zeros(1), **how)
+    assert isinstance(array, jax.Array)
+    assert np.array_equal(array, new(name, **how))
+
+
+def test_like_a_jax_array_of_a_small_dtype():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    array = init.normal((30, 20), dtype=jax.numpy.bfloat16, like=jax.numpy.zeros(1), generator=3)
+    assert array.dtype == jax.numpy.bfloat16
+    assert np.asarray(array).tobytes() == init.normal((30, 20), dtype="bfloat16", generator=3).tobytes()
+
+
+def test_like_a_jax_array_that_cannot_be():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    with pytest.raises(init.InvalidTypeError, match="half as wide"):
+        init.normal(3, dtype="float64", like=jax.numpy.zeros(1))
+    with pytest.raises(init.InvalidTypeError, match=r"numbainit\.jax"):
+        jax.jit(lambda like: init.normal(3, like=like))(jax.numpy.zeros(1))
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with pytest.raises(init.InvalidTypeError, match="torch has no float8_e3m4"):
+        init.normal(3, dtype="float8_e3m4", like=torch.zeros(1))

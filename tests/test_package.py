@@ -20,6 +20,8 @@ HEAVY = [
     "torch",
     "jax",
     "jaxlib",
+    "flax",
+    "keras",
     "rich",
     "safetensors",
     "cupy",

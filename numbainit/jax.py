@@ -14,8 +14,8 @@ more words (rbg)                                      ``from_key(w0, w1)``, then
 
 Values are made on the CPU. Outside of ``jax.jit`` an array goes to its device as it is made. Inside, and with vmapped
 keys, the fill is a ``jax.pure_callback``; under ``jax.eval_shape`` nothing is made. With ``out_sharding`` each device's
-shard is made alone, inside and outside of ``jax.jit``, and nobody holds the whole; without it, a jitted function that
-has ``out_shardings`` makes the whole array on the host first.
+shard is made alone, inside and outside of ``jax.jit``, and nobody holds the whole; without it, a jitted function makes
+the whole array first, and under ``jax.set_mesh`` once for each device.
 
 Examples
 --------
@@ -109,17 +109,15 @@ class Initializer:
         """
         sizes, width = _checked_shape(shape), _checked_dtype(dtype)
         words = jnp.zeros(2, np.uint32) if self.law in adapters.DRAW_NOTHING else _words(key)
-        if out_sharding is not None:
-            return self._shards(words, sizes, width, _checked_sharding(out_sharding))
+        sharding = None if out_sharding is None else self._checked_sharding(out_sharding, sizes)
         if isinstance(words, jax.core.Tracer):
-            return self._traced(words, sizes, width)
+            return self._traced(words, sizes, width, sharding)
+        if sharding is not None:
+            return self._shards(words, sizes, width, sharding)
         return jnp.asarray(self._fill(np.empty(sizes, width), words))
 
     def _fill(self, array: np.ndarray, words: Any, block: Block | None = None) -> np.ndarray:
         return adapters.fill(array, self.law, dict(self.arguments), _generator(words), block)
-
-    def _part(self, words: Any, part: tuple[int, ...], block: Block, dtype: np.dtype) -> np.ndarray:
-        return self._fill(np.empty(part, dtype), words, None if part == block.shape else block)
 
     def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """All errors and warnings of a fill, from one of an empty part: in a callback they would be JAX's."""
@@ -127,61 +125,76 @@ class Initializer:
         block = None if self.law == "orthogonal" else Block(shape, (0,) * len(shape))
         self._fill(nothing, (0, 0), block)
 
-    def _traced(self, words: Any, shape: tuple[int, ...], dtype: np.dtype) -> "jax.Array":
-        self._check(shape, dtype)
-        if 0 in shape:
-            return jnp.zeros(shape, dtype)
-
-        def fill(keys: Any) -> np.ndarray:
-            """One array for each key: vmap adds leading axes."""
-            keys = np.asarray(keys)
-            arrays = np.empty((*keys.shape[:-1], *shape), dtype)
-            for place in np.ndindex(keys.shape[:-1]):
-                self._fill(arrays[(*place, ...)], keys[place])
-            return arrays
-
-        return jax.pure_callback(fill, jax.ShapeDtypeStruct(shape, dtype), words, vmap_method="expand_dims")
-
-    def _shards(self, words: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> "jax.Array":
-        part = tuple(sharding.shard_shape(shape))
+    def _checked_sharding(self, sharding: Any, shape: tuple[int, ...]) -> "jax.sharding.Sharding":
+        if not isinstance(sharding, jax.sharding.Sharding):
+            raise InvalidTypeError(
+                f"out_sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}: "
+                "use jax.sharding.NamedSharding(mesh, spec)"
+            )
+        part = sharding.shard_shape(shape)
         if self.law == "orthogonal" and part != shape:
             raise InvalidValueError(
                 f"orthogonal got an out_sharding that cuts shape {shape} into {part}: no part of an orthogonal matrix "
                 "can be made alone; leave out_sharding out and shard the result with jax.device_put(w, sharding)"
             )
+        return sharding
+
+    def _shards(self, words: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> "jax.Array":
         self._check(shape, dtype)
         if 0 in shape:
             return jax.device_put(jnp.zeros(shape, dtype), sharding)
-        if isinstance(words, jax.core.Tracer):
-            return self._traced_shards(words, part, shape, dtype, sharding)
+        part = sharding.shard_shape(shape)
 
         def shard(index: Any) -> np.ndarray:
             start = tuple(one.start or 0 for one in index)
-            return self._part(words, part, Block(shape, start), dtype)
+            return self._fill(np.empty(part, dtype), words, None if part == shape else Block(shape, start))
 
         return jax.make_array_from_callback(shape, sharding, shard)
 
-    def _traced_shards(
-        self, words: Any, part: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype, sharding: Any
-    ) -> "jax.Array":
-        if not isinstance(sharding, jax.sharding.NamedSharding):
+    def _traced(self, words: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> "jax.Array":
+        mesh: Any
+        self._check(shape, dtype)
+        if 0 in shape:
+            return jnp.zeros(shape, dtype)
+        everywhere = jax.sharding.PartitionSpec()
+        names: tuple[Any, ...] = ()
+        if sharding is None:
+            mesh, spec, part = jax.sharding.get_abstract_mesh(), everywhere, shape
+            if mesh.empty or mesh.manual_axes:
+                return self._called_back(words, (), shape, shape, dtype)
+        elif isinstance(sharding, jax.sharding.NamedSharding):
+            mesh, spec, part = sharding.mesh, sharding.spec, sharding.shard_shape(shape)
+            names = (*spec, *(None,) * (len(shape) - len(spec)))
+        else:
             raise InvalidTypeError(
                 f"inside jax.jit out_sharding must be a jax.sharding.NamedSharding, got {type(sharding).__name__}: use "
                 "one, or call the initializer outside"
             )
-        names = [name or () for name in (*sharding.spec, *(None,) * (len(shape) - len(sharding.spec)))]
 
-        def fill(keys: Any, places: Any) -> np.ndarray:
-            start = tuple(int(place) * size for place, size in zip(places, part, strict=True))
-            return self._part(np.asarray(keys), part, Block(shape, start), dtype)
-
-        def shard(keys: Any) -> "jax.Array":
+        def shard(words: Any) -> "jax.Array":
             places = [jax.lax.axis_index(name) if name else 0 for name in names]
-            return jax.pure_callback(fill, jax.ShapeDtypeStruct(part, dtype), keys, places)
+            return self._called_back(words, places, part, shape, dtype)
 
-        everywhere = jax.sharding.PartitionSpec()
-        cut = jax.shard_map(shard, mesh=sharding.mesh, in_specs=everywhere, out_specs=sharding.spec, check_vma=False)
-        return cut(words)
+        # With a mesh JAX keeps what a callback gives on one device, and fails if that is a function's result.
+        return jax.shard_map(shard, mesh=mesh, in_specs=everywhere, out_specs=spec, check_vma=False)(words)
+
+    def _called_back(
+        self, words: Any, places: Sequence[Any], part: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype
+    ) -> "jax.Array":
+        """The part of an array that lies ``places`` parts along each axis; vmap adds leading axes to all."""
+
+        def fill(keys: Any, *places: Any) -> np.ndarray:
+            keys, block = np.asarray(keys), None
+            if part != shape:
+                start = [int(np.ravel(place)[0]) * size for place, size in zip(places, part, strict=True)]
+                block = Block(shape, start)
+            arrays = np.empty((*keys.shape[:-1], *part), dtype)
+            for lead in np.ndindex(keys.shape[:-1]):
+                self._fill(arrays[(*lead, ...)], keys[lead], block)
+            return arrays
+
+        result = jax.ShapeDtypeStruct(part, dtype)
+        return jax.pure_callback(fill, result, words, *places, vmap_method="expand_dims")
 
 
 def generator(key: Any) -> Generator:
@@ -326,12 +339,3 @@ def _checked_dtype(dtype: Any) -> np.dtype:
         return np.dtype(jax.dtypes.canonicalize_dtype(float if dtype is None else dtype))
     except TypeError:
         raise InvalidTypeError(f"dtype must be one of JAX's, such as 'float32', got {dtype!r}") from None
-
-
-def _checked_sharding(sharding: Any) -> Any:
-    if not isinstance(sharding, jax.sharding.Sharding):
-        raise InvalidTypeError(
-            f"out_sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}: "
-            "use jax.sharding.NamedSharding(mesh, spec)"
-        )
-    return sharding

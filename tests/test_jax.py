@@ -273,13 +273,26 @@ for law, how in [(nj.kaiming_normal(), {"layout": "IO"}), (nj.xavier_uniform(lay
             assert largest[0] == part, (law, spec, largest)
 whole = nj.orthogonal()(key, shape, out_sharding=NamedSharding(mesh, P()))
 assert np.allclose(whole @ whole.T, np.eye(8), atol=1e-5)
+cut = NamedSharding(mesh, P("x"))
+keys = jax.random.split(key, 3)
+want = np.array([nj.normal()(key, shape) for key in keys])
+for kind in jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit:
+    with jax.set_mesh(jax.make_mesh((2, 2), ("x", "y"), axis_types=(kind,) * 2)) as mesh:
+        here = NamedSharding(jax.sharding.get_mesh(), P("x", "y"))
+        for sharding in (None, here):
+            make = jax.vmap(lambda key: nj.normal()(key, shape, out_sharding=sharding))
+            assert (np.asarray(jax.jit(make)(keys)) == want).all(), (kind, sharding)
+        alone = jax.jit(lambda key: nj.normal()(key, shape), out_shardings=here)(keys[1])
+        assert alone.sharding.is_equivalent_to(here, 2) and (np.asarray(alone) == want[1]).all()
+mesh = cut.mesh
 one = SingleDeviceSharding(jax.devices()[2])
 assert nj.normal()(key, (5,), out_sharding=one).sharding == one
 for call, text in [
-    (lambda: nj.orthogonal()(key, shape, out_sharding=NamedSharding(mesh, P("x"))), "no part of an orthogonal"),
+    (lambda: jax.jit(lambda key: nj.orthogonal()(key, shape, out_sharding=cut))(key), "no part of an orthogonal"),
+    (lambda: nj.orthogonal()(key, shape, out_sharding=cut), "no part of an orthogonal"),
     (lambda: nj.normal()(key, shape, out_sharding=P("x")), "must be a jax.sharding.Sharding, got"),
     (lambda: jax.jit(lambda key: nj.normal()(key, shape, out_sharding=one))(key), "must be a jax.sharding.NamedShar"),
-    (lambda: nj.normal(std=-1)(key, shape, out_sharding=NamedSharding(mesh, P("x"))), "std must be >= 0"),
+    (lambda: nj.normal(std=-1)(key, shape, out_sharding=cut), "std must be >= 0"),
 ]:
     try:
         call()

@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -22,6 +21,8 @@ except ImportError as error:
 
 import numbainit.keras as nk
 
+# Keras converts tensors in a way that NumPy deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 LAWS = {
     "Uniform": ("uniform", (5, 3), {"a": -1.0, "b": 2.0}),
     "Normal": ("normal", (5, 3), {"mean": 1.0, "std": 0.5}),
@@ -131,13 +132,6 @@ def test_numbers_of_other_libraries_can_be_written():
     assert json.dumps(config) == '{"mean": 0.5, "std": 2.0, "seed": 3}'
 
 
-def quietly(function, *arguments):
-    """Keras converts tensors in a way that NumPy deprecates."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="__array__ implementation", category=DeprecationWarning)
-        return function(*arguments)
-
-
 def test_a_model_saved_and_loaded(tmp_path):
     model = keras.Sequential(
         [
@@ -148,16 +142,16 @@ def test_a_model_saved_and_loaded(tmp_path):
         ]
     )
     want = init.kaiming_normal((3, 3, 3, 6), nonlinearity="relu", layout="HWIO", generator=1)
-    np.testing.assert_array_equal(quietly(model.get_weights)[0], want)
+    np.testing.assert_array_equal(model.get_weights()[0], want)
     path = tmp_path / "model.keras"
-    quietly(model.save, path)
-    loaded = quietly(keras.models.load_model, path)
+    model.save(path)
+    loaded = keras.models.load_model(path)
     for mine, other in zip(model.layers, loaded.layers, strict=True):
         assert repr(getattr(mine, "kernel_initializer", None)) == repr(getattr(other, "kernel_initializer", None))
-    for mine, other in zip(quietly(model.get_weights), quietly(loaded.get_weights), strict=True):
+    for mine, other in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
-    fresh = quietly(keras.models.clone_model, loaded)
-    np.testing.assert_array_equal(quietly(fresh.get_weights)[0], want)
+    fresh = keras.models.clone_model(loaded)
+    np.testing.assert_array_equal(fresh.get_weights()[0], want)
 
 
 # ---- laws beside Keras's ----

@@ -23,7 +23,11 @@ PUBLIC = [name for name in numbainit.__all__ if not name.startswith("_") and nam
 
 @pytest.mark.parametrize("module", ["numbainit", *MODULES])
 def test_docstring_examples_run(module):
-    failed, _ = doctest.testmod(importlib.import_module(module), optionflags=FLAGS)
+    try:
+        found = importlib.import_module(module)
+    except numbainit.MissingExtraError as error:  # an adapter of a framework that is not installed
+        pytest.skip(str(error))
+    failed, _ = doctest.testmod(found, optionflags=FLAGS)
     assert failed == 0
 
 

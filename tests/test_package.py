@@ -21,6 +21,8 @@ HEAVY = [
     "jax",
     "jaxlib",
     "ml_dtypes",
+    "flax",
+    "keras",
     "rich",
     "safetensors",
     "cupy",

@@ -149,3 +149,10 @@ def test_norms_of_builtin_models_become_ones_and_biases_zeros(name):
         is_norm = any(part in parameter.name for part in ("ln_", "bn", "downsample.1"))
         is_bias = parameter.name.endswith("bias")
         assert label == (ZEROS if is_bias else ONES if is_norm else CHOSEN), parameter
+
+
+def test_small_floats_are_floats():
+    """NumPy calls the kind of bfloat16 V: weights of it must not become zeros."""
+    kinds = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    for dtype in (np.dtype(kinds.bfloat16), np.dtype(kinds.float8_e4m3fn), np.dtype("float16")):
+        assert rules.law_for(rules.rules(rules.law("normal")), "fc.weight", (3, 3), dtype).label == CHOSEN

@@ -158,7 +158,7 @@ def rules(chosen: Law) -> tuple[Rule, ...]:
     zeros, ones = law("zeros"), law("ones")
     whole_zeros = Law(zeros.label, lambda array, generator: array.fill(0))  # numbainit.init takes floats only
     return (
-        Rule("integer or bool", lambda name, rank, dtype: dtype.kind != "f", whole_zeros),
+        Rule("integer or bool", lambda name, rank, dtype: dtype.kind in "biu", whole_zeros),
         Rule("running_var", lambda name, rank, dtype: name == "running_var", ones),
         Rule(
             "running_mean, num_batches_tracked",

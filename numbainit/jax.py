@@ -1,0 +1,341 @@
+"""A JAX key, a shape and a dtype → a JAX array: initializers with JAX's signature, with numbainit's values.
+
+``init(key, shape, dtype, out_sharding)`` is what ``jax.nn.initializers`` gives and what flax takes as ``kernel_init``.
+Laws, arguments and defaults are torch's, axes are JAX's: the last two are (in, out), those before the receptive field,
+unless ``layout=`` says otherwise. A key is used as it is, for draw 0:
+
+====================================================  ==============================================================
+key                                                   generator
+====================================================  ==============================================================
+two words (threefry, JAX's default), typed or uint32  ``Generator.from_key(w0, w1)``
+more words (rbg)                                      ``from_key(w0, w1)``, then ``fold_in(lo | hi << 32)`` for each
+                                                      further pair of words; a last one without a partner is ``lo``
+====================================================  ==============================================================
+
+Values are made on the CPU. Outside of ``jax.jit`` an array goes to its device as it is made. Inside, and with vmapped
+keys, the fill is a ``jax.pure_callback``; under ``jax.eval_shape`` nothing is made. With ``out_sharding`` each device's
+shard is made alone, inside and outside of ``jax.jit``, and nobody holds the whole; without it, a jitted function makes
+the whole array first, and under ``jax.set_mesh`` once for each device.
+
+Examples
+--------
+>>> import jax, numpy as np, numbainit as init
+>>> from numbainit.jax import kaiming_normal
+>>> w = kaiming_normal(nonlinearity="relu")(jax.random.key(0), (3, 3, 16, 32))
+>>> same = init.kaiming_normal(w.shape, nonlinearity="relu", layout="HWIO", generator=init.Generator.from_key(0, 0))
+>>> bool((np.asarray(w) == same).all())
+True
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numbainit import adapters
+from numbainit.blocks import Block
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.functional import _checked_shape
+from numbainit.generator import Generator
+from numbainit.layouts import LayoutLike, as_layout
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ImportError as error:
+    raise MissingExtraError(f'numbainit.jax needs JAX ({error}): pip install "numbainit[jax]"') from error
+
+__all__ = [
+    "Initializer",
+    "constant",
+    "dirac",
+    "eye",
+    "generator",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "sparse",
+    "trunc_normal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
+
+
+@dataclass(frozen=True, repr=False)
+class Initializer:
+    """A law with its arguments, as a function of a key, a shape and a dtype: what this module's functions return.
+
+    A value: equal and of equal hash where law and arguments are, so that modules that hold one stay hashable and
+    ``jax.jit`` finds what it has compiled.
+
+    Examples
+    --------
+    >>> from numbainit.jax import xavier_uniform
+    >>> xavier_uniform(gain=2), xavier_uniform(2.0) == xavier_uniform(gain=2)
+    (xavier_uniform(gain=2, layout=None), True)
+    """
+
+    law: str
+    arguments: tuple[tuple[str, Any], ...]
+
+    def __repr__(self) -> str:
+        return f"{self.law}({', '.join(f'{name}={value!r}' for name, value in self.arguments)})"
+
+    def __call__(
+        self, key: Any, shape: Sequence[int], dtype: Any = jnp.float32, out_sharding: Any = None
+    ) -> "jax.Array":
+        """The array of ``shape`` for ``key``.
+
+        Parameters
+        ----------
+        key : typed key, or uint32 array of one axis
+            ``constant``, ``ones``, ``zeros``, ``eye`` and ``dirac`` do not look at it.
+        shape : sequence of ints
+        dtype : dtype
+            As for :func:`numbainit.normal`; None and float64 mean float32 unless ``jax_enable_x64`` is on.
+        out_sharding : jax.sharding.Sharding, optional
+            Each device's shard is made alone. Inside of ``jax.jit`` a NamedSharding.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            What the in-place function refuses, also while JAX traces; keys of other shapes; ``orthogonal`` with a
+            sharding that cuts, since no part of an orthogonal matrix can be made alone.
+        """
+        sizes, width = _checked_shape(shape), _checked_dtype(dtype)
+        words = jnp.zeros(2, np.uint32) if self.law in adapters.DRAW_NOTHING else _words(key)
+        sharding = None if out_sharding is None else self._checked_sharding(out_sharding, sizes)
+        if isinstance(words, jax.core.Tracer):
+            return self._traced(words, sizes, width, sharding)
+        if sharding is not None:
+            return self._shards(words, sizes, width, sharding)
+        return jnp.asarray(self._fill(np.empty(sizes, width), words))
+
+    def _fill(self, array: np.ndarray, words: Any, block: Block | None = None) -> np.ndarray:
+        return adapters.fill(array, self.law, dict(self.arguments), _generator(words), block)
+
+    def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        """All errors and warnings of a fill, from one of an empty part: in a callback they would be JAX's."""
+        nothing = np.empty((0,) * len(shape), dtype)
+        block = None if self.law == "orthogonal" else Block(shape, (0,) * len(shape))
+        self._fill(nothing, (0, 0), block)
+
+    def _checked_sharding(self, sharding: Any, shape: tuple[int, ...]) -> "jax.sharding.Sharding":
+        if not isinstance(sharding, jax.sharding.Sharding):
+            raise InvalidTypeError(
+                f"out_sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}: "
+                "use jax.sharding.NamedSharding(mesh, spec)"
+            )
+        part = sharding.shard_shape(shape)
+        if self.law == "orthogonal" and part != shape:
+            raise InvalidValueError(
+                f"orthogonal got an out_sharding that cuts shape {shape} into {part}: no part of an orthogonal matrix "
+                "can be made alone; leave out_sharding out and shard the result with jax.device_put(w, sharding)"
+            )
+        return sharding
+
+    def _shards(self, words: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> "jax.Array":
+        self._check(shape, dtype)
+        if 0 in shape:
+            return jax.device_put(jnp.zeros(shape, dtype), sharding)
+        part = sharding.shard_shape(shape)
+
+        def shard(index: Any) -> np.ndarray:
+            start = tuple(one.start or 0 for one in index)
+            return self._fill(np.empty(part, dtype), words, None if part == shape else Block(shape, start))
+
+        return jax.make_array_from_callback(shape, sharding, shard)
+
+    def _traced(self, words: Any, shape: tuple[int, ...], dtype: np.dtype, sharding: Any) -> "jax.Array":
+        mesh: Any
+        self._check(shape, dtype)
+        if 0 in shape:
+            return jnp.zeros(shape, dtype)
+        everywhere = jax.sharding.PartitionSpec()
+        names: tuple[Any, ...] = ()
+        if sharding is None:
+            mesh, spec, part = jax.sharding.get_abstract_mesh(), everywhere, shape
+            if mesh.empty or mesh.manual_axes:
+                return self._called_back(words, (), shape, shape, dtype)
+        elif isinstance(sharding, jax.sharding.NamedSharding):
+            mesh, spec, part = sharding.mesh, sharding.spec, sharding.shard_shape(shape)
+            names = (*spec, *(None,) * (len(shape) - len(spec)))
+        else:
+            raise InvalidTypeError(
+                f"inside jax.jit out_sharding must be a jax.sharding.NamedSharding, got {type(sharding).__name__}: use "
+                "one, or call the initializer outside"
+            )
+
+        def shard(words: Any) -> "jax.Array":
+            places = [jax.lax.axis_index(name) if name else 0 for name in names]
+            return self._called_back(words, places, part, shape, dtype)
+
+        # With a mesh JAX keeps what a callback gives on one device, and fails if that is a function's result.
+        return jax.shard_map(shard, mesh=mesh, in_specs=everywhere, out_specs=spec, check_vma=False)(words)
+
+    def _called_back(
+        self, words: Any, places: Sequence[Any], part: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype
+    ) -> "jax.Array":
+        """The part of an array that lies ``places`` parts along each axis; vmap adds leading axes to all."""
+
+        def fill(keys: Any, *places: Any) -> np.ndarray:
+            keys, block = np.asarray(keys), None
+            if part != shape:
+                start = [int(np.ravel(place)[0]) * size for place, size in zip(places, part, strict=True)]
+                block = Block(shape, start)
+            arrays = np.empty((*keys.shape[:-1], *part), dtype)
+            for lead in np.ndindex(keys.shape[:-1]):
+                self._fill(arrays[(*lead, ...)], keys[lead], block)
+            return arrays
+
+        result = jax.ShapeDtypeStruct(part, dtype)
+        return jax.pure_callback(fill, result, words, *places, vmap_method="expand_dims")
+
+
+def generator(key: Any) -> Generator:
+    """The generator whose draw 0 an initializer uses for ``key``: it repeats the values where there is no JAX.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from numbainit.jax import generator
+    >>> generator(jax.random.key(7))
+    Generator.from_key(0x00000000, 0x00000007)
+    """
+    words = _words(key)
+    if isinstance(words, jax.core.Tracer):
+        raise InvalidTypeError("a generator needs a key with a value, got a traced one: call it outside of jax.jit")
+    return _generator(words)
+
+
+def uniform(a: float = 0.0, b: float = 1.0) -> Initializer:
+    """U[a, b): see :func:`numbainit.uniform_`. JAX's ``uniform(scale)`` is ``uniform(0, scale)``."""
+    return _initializer("uniform", a=a, b=b)
+
+
+def normal(mean: float = 0.0, std: float = 1.0) -> Initializer:
+    """N(mean, std^2): see :func:`numbainit.normal_`. JAX's ``normal(stddev)`` is ``normal(0, stddev)``."""
+    return _initializer("normal", mean=mean, std=std)
+
+
+def trunc_normal(mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Initializer:
+    """N(mean, std^2) in [a, b]: see :func:`numbainit.trunc_normal_`.
+
+    ``std`` is before truncation, as in JAX; bounds are in the units of the values: JAX's are in sigmas.
+    """
+    return _initializer("trunc_normal", mean=mean, std=std, a=a, b=b)
+
+
+def constant(val: float) -> Initializer:
+    """``val`` everywhere."""
+    return _initializer("constant", val=val)
+
+
+def ones() -> Initializer:
+    """1 everywhere. Unlike ``jax.nn.initializers.ones`` it is called to get the initializer."""
+    return _initializer("ones")
+
+
+def zeros() -> Initializer:
+    """0 everywhere. Unlike ``jax.nn.initializers.zeros`` it is called to get the initializer."""
+    return _initializer("zeros")
+
+
+def eye() -> Initializer:
+    """The identity matrix."""
+    return _initializer("eye")
+
+
+def dirac(groups: int = 1, *, layout: LayoutLike | None = None) -> Initializer:
+    """A convolution that passes its channels on: see :func:`numbainit.dirac_`."""
+    return _initializer("dirac", groups=groups, layout=layout)
+
+
+def xavier_uniform(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: the law of ``jax.nn.initializers.glorot_uniform``."""
+    return _initializer("xavier_uniform", gain=gain, layout=layout)
+
+
+def xavier_normal(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``; JAX's ``glorot_normal`` is truncated, this is not."""
+    return _initializer("xavier_normal", gain=gain, layout=layout)
+
+
+def kaiming_uniform(
+    a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *, layout: LayoutLike | None = None
+) -> Initializer:
+    """U[-c, c), ``c = gain sqrt(3 / fan)``: by default the law of ``jax.nn.initializers.he_uniform``."""
+    return _initializer("kaiming_uniform", a=a, mode=mode, nonlinearity=nonlinearity, layout=layout)
+
+
+def kaiming_normal(
+    a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", *, layout: LayoutLike | None = None
+) -> Initializer:
+    """N(0, std^2), ``std = gain / sqrt(fan)``; JAX's ``he_normal`` is truncated, this is not."""
+    return _initializer("kaiming_normal", a=a, mode=mode, nonlinearity=nonlinearity, layout=layout)
+
+
+def orthogonal(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """``gain`` times a Haar-distributed (semi-)orthogonal matrix (outputs, the rest): :func:`numbainit.orthogonal_`."""
+    return _initializer("orthogonal", gain=gain, layout=layout)
+
+
+def sparse(sparsity: float, std: float = 0.01) -> Initializer:
+    """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2): see :func:`numbainit.sparse_`.
+
+    Rows and columns are those of the array as it is: torch's convention makes the zeros among what an input feeds,
+    on an (in, out) array they are among what feeds an output.
+    """
+    return _initializer("sparse", sparsity=sparsity, std=std)
+
+
+def _initializer(law: str, **arguments: Any) -> Initializer:
+    if arguments.get("layout") is not None:
+        arguments["layout"] = as_layout(arguments["layout"])
+    return Initializer(law, tuple((name, _checked_argument(name, value)) for name, value in arguments.items()))
+
+
+def _checked_argument(name: str, value: Any) -> Any:
+    if isinstance(value, jax.core.Tracer):
+        raise InvalidTypeError(f"{name} must be a number, got a traced value: scale what the initializer gives")
+    value = adapters.plain(value)
+    try:
+        hash(value)
+    except TypeError:
+        raise InvalidTypeError(f"{name} must be one value, got {type(value).__name__} {value!r}") from None
+    return value
+
+
+def _words(key: Any) -> Any:
+    """The words of one key; a tracer wherever JAX traces, also for a key from outside: nothing is made in vain."""
+    kind = getattr(key, "dtype", None)
+    if kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    elif kind != np.uint32:
+        got = type(key).__name__ if kind is None else f"an array of {kind}"
+        raise InvalidTypeError(f"key must be a JAX key, such as jax.random.key(0), got {got}")
+    if key.ndim != 1 or key.shape[0] < 2:
+        raise InvalidValueError(
+            f"key must be one key of two words or more, got words of shape {key.shape}: use jax.vmap for several keys"
+        )
+    return jnp.bitwise_or(key, np.uint32(0))
+
+
+def _generator(words: Any) -> Generator:
+    first, second, *rest = map(int, words)
+    made = Generator.from_key(first, second)
+    for low in range(0, len(rest), 2):
+        made = made.fold_in(sum(word << 32 * place for place, word in enumerate(rest[low : low + 2])))
+    return made
+
+
+def _checked_dtype(dtype: Any) -> np.dtype:
+    try:
+        return np.dtype(jax.dtypes.canonicalize_dtype(float if dtype is None else dtype))
+    except TypeError:
+        raise InvalidTypeError(f"dtype must be one of JAX's, such as 'float32', got {dtype!r}") from None

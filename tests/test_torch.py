@@ -1,0 +1,266 @@
+"""``numbainit.torch`` → torch modules: what ``numbainit init`` writes for the same names, and whole modules refused."""
+
+import copy
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import numbainit as init
+from numbainit import cli
+from numbainit.recipes.rules import Law, Rule, law, rules
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
+
+from numbainit.torch import initialize, initializer  # noqa: E402
+
+nn = torch.nn
+
+
+class Transformer(nn.Module):
+    """Small, with all that is awkward: tied embeddings, a mask, norms, packed projections, a convolution."""
+
+    def __init__(self, tied=True):
+        super().__init__()
+        self.embedding = nn.Embedding(50, 16)
+        self.stem = nn.Sequential(nn.Conv1d(16, 16, 3, bias=False), nn.BatchNorm1d(16))
+        self.block = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+        self.head = nn.Linear(16, 50, bias=False)
+        if tied:
+            self.head.weight = self.embedding.weight
+        self.register_buffer("mask", torch.full((4, 4), 5.0))
+
+
+def array(tensor):
+    return tensor.detach().numpy()
+
+
+def values(module):
+    return {name: array(tensor).copy() for name, tensor in module.state_dict().items()}
+
+
+# ---- initialize ----
+
+
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    [
+        ([], None),
+        (["--init", "xavier_uniform", "--gain", "2"], law("xavier_uniform", gain=2.0)),
+        (["--init", "kaiming_normal", "--mode", "fan_out"], law("kaiming_normal", mode="fan_out")),
+        (["--init", "trunc_normal", "--std", "0.5"], rules(law("trunc_normal", std=0.5))),
+    ],
+    ids=["default", "xavier_uniform", "kaiming_normal", "trunc_normal"],
+)
+def test_equal_to_the_file_of_the_command_line(tmp_path, options, chosen):
+    safetensors = pytest.importorskip("safetensors.numpy", reason="safetensors is not installed")
+    model = Transformer()
+    names = {"torch.float32": "F32", "torch.int64": "I64"}
+    tensors = dict(model.named_parameters()) | {name: t for name, t in model.named_buffers() if name != "mask"}
+    shapes = {name: {"dtype": names[str(t.dtype)], "shape": list(t.shape)} for name, t in tensors.items()}
+    header, output = tmp_path / "shapes.json", tmp_path / "model.safetensors"
+    header.write_text(json.dumps(shapes))
+    assert cli.main(["init", str(header), "-o", str(output), "--seed", "5", "--json", *options]) == 0
+    assert initialize(model, chosen, generator=5) is model
+    written = safetensors.load_file(output)
+    assert set(written) == set(tensors)
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(array(tensor), written[name], err_msg=name)
+    assert (array(model.mask) == 5).all()
+
+
+def test_each_parameter_has_the_generator_of_its_name():
+    model = initialize(Transformer(tied=False), generator=init.Generator(3, draws=7))
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            want = init.normal(parameter.shape, std=0.02, generator=init.Generator(3).fold_in(name))
+            np.testing.assert_array_equal(array(parameter), want)
+    assert (array(model.block.norm1.weight) == 1).all()
+    assert (array(model.block.self_attn.in_proj_bias) == 0).all()
+
+
+def test_tied_parameters_are_filled_once_under_their_first_name():
+    model = initialize(Transformer(), generator=3)
+    assert model.head.weight is model.embedding.weight
+    want = init.normal((50, 16), std=0.02, generator=init.Generator(3).fold_in("embedding.weight"))
+    np.testing.assert_array_equal(array(model.head.weight), want)
+
+
+def test_statistics_are_reset_and_other_buffers_kept():
+    model = Transformer()
+    norm = model.stem[1]
+    norm(torch.randn(8, 16) * 3 + 1)
+    assert norm.num_batches_tracked == 1
+    initialize(model, generator=0)
+    assert norm.num_batches_tracked == 0
+    assert (array(norm.running_mean) == 0).all()
+    assert (array(norm.running_var) == 1).all()
+    assert (array(model.mask) == 5).all()
+
+
+def test_generators():
+    def weight(generator=None):
+        return array(initialize(nn.Linear(4, 4), generator=generator).weight).copy()
+
+    assert (weight(3) == weight(init.Generator(3))).all()
+    assert (weight([3, 4]) == weight(np.random.SeedSequence([3, 4]))).all()
+    assert (weight(np.random.default_rng(1)) == weight(np.random.default_rng(1))).all()
+    init.manual_seed(5)
+    first, second = weight(), weight()
+    assert (first != second).any()
+    init.manual_seed(5)
+    assert (weight() == first).all()
+
+
+def test_memory_of_any_kind():
+    """Strides, views, gradients, float64, no axes, no elements."""
+    module = nn.Module()
+    module.transposed = nn.Parameter(torch.zeros(5, 4).T)
+    module.strided = nn.Parameter(torch.zeros(8, 10)[::2, 1::3])
+    module.wide = nn.Parameter(torch.zeros(3, 4, dtype=torch.float64), requires_grad=False)
+    module.scalar = nn.Parameter(torch.tensor(3.0))
+    module.empty = nn.Parameter(torch.zeros(0, 4))
+    initialize(module, law("kaiming_normal"), generator=2)
+    for name in ("transposed", "strided", "wide"):
+        parameter = getattr(module, name)
+        kind = str(parameter.dtype).removeprefix("torch.")
+        generator = init.Generator(2).fold_in(name)
+        want = init.kaiming_normal(parameter.shape, dtype=kind, generator=generator)
+        np.testing.assert_array_equal(array(parameter), want)
+    assert module.scalar == 1
+    assert module.transposed.requires_grad
+    assert module.transposed.is_leaf
+    assert not module.wide.requires_grad
+
+
+def test_a_saved_graph_sees_the_change():
+    layer = nn.Linear(3, 3)
+    loss = layer(layer(torch.ones(2, 3))).sum()
+    initialize(layer, generator=0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_training_goes_on_afterwards():
+    model = initialize(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)), law("xavier_normal"), generator=0)
+    before = values(model)
+    model(torch.ones(2, 4)).sum().backward()
+    torch.optim.SGD(model.parameters(), 0.1).step()
+    assert (values(model)["0.weight"] != before["0.weight"]).any()
+
+
+def test_rules_of_your_own():
+    table = [
+        Rule("heads", lambda name, rank, dtype: rank == 2, law("orthogonal", gain=2.0)),
+        Rule("rest", lambda name, rank, dtype: True, Law("seven", lambda tensor, generator: tensor.fill(7))),
+    ]
+    layer = initialize(nn.Linear(4, 3), iter(table), generator=0)
+    np.testing.assert_allclose(array(layer.weight @ layer.weight.T), 4 * np.eye(3), atol=1e-5)
+    assert layer.bias.tolist() == [7, 7, 7]
+
+
+# ---- initializer ----
+
+
+def test_apply():
+    model = Transformer()
+    assert model.apply(initializer("xavier_uniform", gain=0.5, generator=4)) is model
+    generator = init.Generator(4)
+    order = []
+    model.apply(lambda module: order.extend(p for p in module.parameters(recurse=False) if p.ndim > 1))
+    last = {id(parameter): (parameter, place) for place, parameter in enumerate(order)}
+    drawn = [init.xavier_uniform(parameter.shape, 0.5, generator=generator) for parameter in order]
+    for parameter, place in last.values():
+        np.testing.assert_array_equal(array(parameter), drawn[place])
+    assert (array(model.block.linear1.bias) == 0).all()
+    assert (array(model.block.norm1.weight) == 1).all()
+    assert (array(model.mask) == 5).all()
+
+
+def test_one_layer_and_later_calls():
+    fill = initializer("normal", std=1.0, generator=4)
+    first, second, generator = nn.Linear(3, 2), nn.Linear(3, 2), init.Generator(4)
+    assert fill(first) is first
+    fill(second)
+    for layer in (first, second):
+        np.testing.assert_array_equal(array(layer.weight), init.normal((2, 3), generator=generator))
+
+
+# ---- what is refused, before anything is written ----
+
+
+def expanded():
+    module = nn.Linear(3, 2)
+    module.shared = nn.Parameter(torch.zeros(1, 5).expand(4, 5))
+    return module
+
+
+def with_meta():
+    return nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2, device="meta"))
+
+
+def everything(text):
+    return [Rule("all", lambda name, rank, dtype: True, law(text))]
+
+
+REFUSED = [
+    (with_meta, {}, init.InvalidValueError, r"'1\.weight': .* torch's meta device.*to_empty\(device="),
+    (lambda: nn.Sequential(nn.Linear(3, 2), nn.LazyLinear(3)), {}, init.InvalidValueError, "no shape yet: run the"),
+    (expanded, {}, init.InvalidValueError, "'shared': .* share memory"),
+    (lambda: nn.Linear(3, 2), {"rules": []}, init.InvalidValueError, "no rule applies to 'weight' of shape"),
+    (
+        lambda: nn.Linear(3, 2),
+        {"rules": "normal"},
+        init.InvalidTypeError,
+        "rules must be a Law, or Rules, got 'normal'",
+    ),
+    (lambda: nn.Linear(3, 2), {"rules": 3}, init.InvalidTypeError, "rules must be a Law, or Rules, got 3"),
+    (lambda: nn.Linear(3, 2), {"rules": law("kaiming_normal", mode="x")}, init.InvalidValueError, "Mode x not supp"),
+    (lambda: nn.Linear(3, 2), {"rules": everything("xavier_normal")}, init.InvalidValueError, "fewer than 2 dimens"),
+    (lambda: nn.Linear(3, 2), {"generator": "a"}, init.InvalidTypeError, "got str 'a'"),
+    (lambda: nn.Linear(3, 2), {"generator": -1}, init.InvalidValueError, "non-negative"),
+]
+
+
+@pytest.mark.parametrize(("make", "keywords", "error", "message"), REFUSED)
+def test_senseless_calls(make, keywords, error, message):
+    module = make()
+    plain = [tensor for tensor in module.parameters() if not nn.parameter.is_lazy(tensor) and not tensor.is_meta]
+    before = [copy.deepcopy(tensor.detach()) for tensor in plain]
+    with pytest.raises(error, match=message):
+        initialize(module, **keywords)
+    for tensor, old in zip(plain, before, strict=True):
+        assert torch.equal(tensor, old)
+
+
+@pytest.mark.parametrize("module", [3, None, torch.zeros(3), nn.Linear], ids=str)
+def test_what_is_no_module(module):
+    for call in (initialize, initializer("normal", generator=0)):
+        with pytest.raises(init.InvalidTypeError, match=r"must be a torch\.nn\.Module, got"):
+            call(module)
+
+
+def test_initializers_are_checked_when_they_are_made():
+    with pytest.raises(init.InvalidValueError, match="did you mean 'normal'"):
+        initializer("nrmal")
+    with pytest.raises(init.InvalidValueError, match="option 'mode' does not apply"):
+        initializer("normal", mode="fan_in")
+    with pytest.raises(init.InvalidTypeError, match="got str"):
+        initializer("normal", generator="x")
+
+
+def test_without_torch():
+    code = "import sys; sys.modules['torch'] = None\nimport numbainit.torch"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "MissingExtraError: numbainit.torch needs torch" in done.stderr
+    assert 'pip install "numbainit[torch]"' in done.stderr
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_modules_of_small_floats(dtype):
+    """The values of the float32 module, rounded once."""
+    small = initialize(nn.Linear(30, 20, dtype=dtype), generator=4)
+    wide = initialize(nn.Linear(30, 20), generator=4)
+    assert torch.equal(small.weight, wide.weight.to(dtype))

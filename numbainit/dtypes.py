@@ -18,7 +18,7 @@ NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
 
 def is_small(dtype: np.dtype) -> bool:
     """Whether this is a float of less than 32 bits, in any byte order: of ml_dtypes, but for float16."""
-    return dtype.name in SMALL
+    return dtype.itemsize < 4 and dtype.name in SMALL  # NumPy takes long to make a name
 
 
 def names(dtypes: tuple[np.dtype, ...]) -> str:

@@ -80,7 +80,8 @@ def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None =
 
     The last checks are made here, those of the block and the generator: only now may it be drawn from.
     """
-    whole_shape(array.shape, block)
+    if block is not None:
+        whole_shape(array.shape, block)
     stream = as_generator(generator).next_stream()
     if array.size:
         fill_from(array, law, stream, block)
@@ -97,7 +98,8 @@ def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block 
 
 def fill_constant(array: Array, value: complex, block: Block | None = None) -> None:
     """Fill ``array`` with one value, whatever part of a larger one it is."""
-    whole_shape(array.shape, block)
+    if block is not None:
+        whole_shape(array.shape, block)
     if not isinstance(array, DeviceArray):
         array.fill(value)
     elif array.size:
@@ -108,12 +110,15 @@ def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None
     """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
     if isinstance(array, DeviceArray):
         gpu().fill(array, law, stream, block)
-    elif array.dtype.kind == "c":
+        return
+    dtype: np.dtype = array.dtype
+    if dtype.kind == "c":
         parts = block.of_parts() if block else None
         fill_from(as_parts(array if block else array.squeeze()), law, stream, parts)
-    elif (array.flags.carray and array.dtype.isnative) or is_regular(array):
+    elif (array.flags.carray and dtype.isnative) or is_regular(array):
         cpu = _launcher.cpu or _launcher.load()
-        _fill_memory(as_words(array), cpu.address(law.name, array.dtype), law, stream, block)
+        memory = array if dtype.itemsize >= 4 else as_words(array)
+        _fill_memory(memory, cpu.address(law.name, dtype), law, stream, block)
     else:
         _fill_in_pieces(array, law, stream, block)
 
@@ -121,12 +126,15 @@ def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None
 def _fill_memory(array: np.ndarray, address: int, law: Law, stream: Stream, block: Block | None) -> None:
     """Fill a regular array of a machine type by the compiled law at ``address``."""
     cpu: Any = _launcher.cpu
-    first = 0 if block is None else np.uint64(block.first())
-    if block is not None and not block.is_range(array.shape):
-        view = strided(array, block.strides)
-        place = view.window, view.offset, view.shape, view.strides, view.steps
-        run(cpu.BLOCK, array.size, (address, *place, first, *stream, law.packed))
-    elif array.flags.carray:
+    first: Any = 0
+    if block is not None:
+        first = np.uint64(block.first())
+        if not block.is_range(array.shape):
+            view = strided(array, block.strides)
+            place = view.window, view.offset, view.shape, view.strides, view.steps
+            run(cpu.BLOCK, array.size, (address, *place, first, *stream, law.packed))
+            return
+    if array.flags.carray:
         run(cpu.CONTIGUOUS, array.size, (address, array.ravel(), first, *stream, law.packed))
     else:
         view = strided(array, c_strides(array.shape))

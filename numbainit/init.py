@@ -11,7 +11,9 @@ bounds after that. Complex element i is the pair of real elements 2i and 2i + 1,
 ``uniform_`` and ``trunc_normal_`` take no complex arrays, since a law on a disk would be another one.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 from numbainit import matrices, parameters
@@ -22,7 +24,8 @@ from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, checked_mode
 from numbainit.fill import fill, fill_constant, fill_parts
 from numbainit.generator import GeneratorLike
-from numbainit.layouts import LayoutLike, parts_of
+from numbainit.layouts import LayoutLike, Part, parts_of
+from numbainit.parameters import Law
 
 __all__ = [
     "bits_",
@@ -534,30 +537,54 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
 
 
 def _fill_xavier(array, gain, law, generator, block, layout) -> None:
-    parts = parts_of(layout, whole_shape(array.shape, block))
-    factor = parameters.standard_deviation(gain, array.dtype, "gain")
-    totals = [max(part.fan_in + part.fan_out, 1) for part in parts]  # no elements where both are 0
-    stds = [factor * math.sqrt(2.0 / total) for total in totals]
-    _fill_scaled(array, [law(std, array.dtype) for std in stds], parts, generator, block)
+    shape = array.shape if block is None else whole_shape(array.shape, block)
+    _fill_scaled(array, _xavier(law, array.dtype, layout, shape, gain), generator, block)
 
 
 def _fill_kaiming(array, rule, law, generator, block, layout) -> None:
-    shape, (slope, mode, nonlinearity) = whole_shape(array.shape, block), rule
+    shape = array.shape if block is None else whole_shape(array.shape, block)
     if 0 in shape:
         warn_user("Initializing zero-element tensors is a no-op", UserWarning)
         fill(array, law(0.0, array.dtype), generator, block)
-        return
+    else:
+        _fill_scaled(array, _kaiming(law, array.dtype, layout, shape, *rule), generator, block)
+
+
+def _remembered(function: Callable) -> Callable:
+    """A cache that steps aside for arguments that have no hash: what is wrong with them is the function's to say."""
+    cached = functools.lru_cache(maxsize=512, typed=True)(function)
+
+    def call(*arguments):
+        try:
+            return cached(*arguments)
+        except TypeError:
+            return function(*arguments)
+
+    return call
+
+
+@_remembered
+def _xavier(law, dtype, layout, shape, gain) -> list[tuple[Part, Law]]:
+    """The parts of a weight, each with its law."""
+    parts = parts_of(layout, shape)
+    factor = parameters.standard_deviation(gain, dtype, "gain")
+    totals = [max(part.fan_in + part.fan_out, 1) for part in parts]  # no elements where both are 0
+    return [(part, law(factor * math.sqrt(2.0 / total), dtype)) for part, total in zip(parts, totals, strict=True)]
+
+
+@_remembered
+def _kaiming(law, dtype, layout, shape, slope, mode, nonlinearity) -> list[tuple[Part, Law]]:
+    """The parts of a weight, each with its law."""
     name, parts = checked_mode(mode), parts_of(layout, shape)
     gain = calculate_gain(nonlinearity, slope)
-    laws = [law(gain / math.sqrt(part.fan_in if name == "fan_in" else part.fan_out), array.dtype) for part in parts]
-    _fill_scaled(array, laws, parts, generator, block)
+    fans = [part.fan_in if name == "fan_in" else part.fan_out for part in parts]
+    return [(part, law(gain / math.sqrt(fan), dtype)) for part, fan in zip(parts, fans, strict=True)]
 
 
-def _fill_scaled(array, laws, parts, generator, block) -> None:
+def _fill_scaled(array, parts, generator, block) -> None:
     """Each part with its law; there is but one, unless projections of unequal sizes are fused."""
     if len(parts) == 1:
-        fill(array, laws[0], generator, block)
+        fill(array, parts[0][1], generator, block)
     else:
         start = block.start if block else (0,) * array.ndim
-        indices = [part.slices(start, array.shape) for part in parts]
-        fill_parts(array, list(zip(indices, laws, strict=True)), generator, block)
+        fill_parts(array, [(part.slices(start, array.shape), law) for part, law in parts], generator, block)

@@ -162,11 +162,16 @@ def as_layout(layout: LayoutLike) -> Layout:
     return Layout(layout)
 
 
-def axes_by_kind(layout: LayoutLike, ndim: int) -> tuple[list[int], list[int], list[int], list[int]]:
+def axes_by_kind(layout: LayoutLike, ndim: int) -> tuple[tuple[int, ...], ...]:
     """The numbers of the axes that are experts, outputs, inputs and the receptive field."""
+    return _axes(layout if isinstance(layout, str) else as_layout(layout), ndim)
+
+
+@functools.lru_cache(maxsize=256)
+def _axes(layout: LayoutLike, ndim: int) -> tuple[tuple[int, ...], ...]:
     letters = as_layout(layout).order(ndim)
-    experts, outputs, inputs = ([axis for axis in range(ndim) if letters[axis] == kind] for kind in "EOI")
-    return experts, outputs, inputs, [axis for axis in range(ndim) if letters[axis] not in "EOI"]
+    kinds = ["EOI".find(letter) % 4 for letter in letters]  # 3 for all others
+    return tuple(tuple(axis for axis in range(ndim) if kinds[axis] == kind) for kind in range(4))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -23,9 +23,10 @@ def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
-    whole_shape(array.shape, block)
-    below = block.start[1] - block.start[0] if block else 0  # how many rows below the corner the diagonal begins
-    row, column = max(below, 0), max(-below, 0)
+    row = column = 0  # where the diagonal begins
+    if block is not None:
+        whole_shape(array.shape, block)
+        row, column = (max(begin - block.start[axis], 0) for axis, begin in enumerate(reversed(block.start)))
     rows, columns = array.shape
     count = min(rows - row, columns - column)
     if isinstance(array, DeviceArray):
@@ -50,7 +51,7 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
     experts, *kinds = axes_by_kind(layout, array.ndim)
     if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
         raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
-    order = [axis for kind in kinds for axis in kind]
+    order = sum(kinds, ())
     whole = [whole_shape(array.shape, block)[axis] for axis in order]
     if whole[0] % groups:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={groups}")
@@ -86,7 +87,7 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = parameters.finite("gain", gain, array.dtype)
     experts, outputs, *others = axes_by_kind(layout, array.ndim)
-    weights = array.transpose(experts + outputs + [axis for kind in others for axis in kind])
+    weights = array.transpose(sum(others, experts + outputs))
     stack = [math.prod(array.shape[axis] for axis in axes) for axes in (experts, outputs)]
     if isinstance(weights, DeviceArray):
         device_matrices.orthogonal(weights, stack[0], stack[1], scale, generator)

@@ -43,6 +43,17 @@ class Law:
 BITS = Law("bits")
 
 
+@functools.cache
+def _stored(dtype: np.dtype) -> Format:
+    """NumPy makes the name of a dtype anew each time, which takes as long as a small fill."""
+    return stored(dtype.name)
+
+
+@functools.cache
+def _computed(dtype: np.dtype) -> Format:
+    return computed(dtype.name)
+
+
 def scalar(name: str, value: object) -> float:
     """``value`` as a Python float, infinite and NaN included, or an error that speaks of the argument ``name``."""
     if type(value) is float:
@@ -70,7 +81,7 @@ def real(name: str, value: object) -> float:
 
 def finite(name: str, value: object, dtype: np.dtype) -> float:
     """``value`` as a float that stays finite in ``dtype``."""
-    return _finite(name, value, stored(dtype.name))
+    return _finite(name, value, _stored(dtype))
 
 
 def _finite(name: str, value: object, form: Format) -> float:
@@ -81,7 +92,7 @@ def _finite(name: str, value: object, form: Format) -> float:
 
 
 def standard_deviation(value: object, dtype: np.dtype, name: str = "std") -> float:
-    number = _finite(name, value, computed(dtype.name))
+    number = _finite(name, value, _computed(dtype))
     if number < 0:
         raise InvalidValueError(f"{name} must be >= 0, got {number}: pass its absolute value")
     return number
@@ -94,7 +105,7 @@ def uniform(a: object, b: object, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
-    form, wide = stored(dtype.name), computed(dtype.name)
+    form, wide = _stored(dtype), _computed(dtype)
     _finite("a", a, form), _finite("b", b, form)
     if a > b:
         raise InvalidValueError(f"uniform bounds need a <= b, got a={a}, b={b}: swap them")
@@ -138,10 +149,15 @@ def constant(val: object, dtype: np.dtype) -> complex:
 
 
 def _constant_part(number: float, dtype: np.dtype) -> float:
-    form = stored(dtype.name)
-    if math.isfinite(number) or not (math.isnan(number) or form.has_infinity):
+    form = _stored(dtype)
+    if not -form.largest <= number <= form.largest and (math.isfinite(number) or not _holds(number, form)):
         _finite("val", number, form)
-    return form.round(number) if dtype.name in SMALL else number
+    return form.round(number) if form.name in SMALL else number
+
+
+def _holds(number: float, form: Format) -> bool:
+    """Whether the format has this infinity or NaN."""
+    return math.isnan(number) or form.has_infinity
 
 
 def _parts(name: str, value: object) -> tuple[float, float]:
@@ -167,7 +183,7 @@ def normal(mean: object, std: object, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
-    form, wide = stored(dtype.name), computed(dtype.name)
+    form, wide = _stored(dtype), _computed(dtype)
     _finite("mean", mean, form), standard_deviation(std, dtype)
     low, scale = wide.round(mean), wide.round(std)
     reach = abs(low) + _reach(wide) * scale
@@ -181,8 +197,8 @@ def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _complex_normal(even: float, odd: float, std: float, dtype: np.dtype) -> Law:
-    _finite("mean", even, stored(dtype.name)), _finite("mean", odd, stored(dtype.name)), standard_deviation(std, dtype)
-    wide = computed(dtype.name)
+    _finite("mean", even, _stored(dtype)), _finite("mean", odd, _stored(dtype)), standard_deviation(std, dtype)
+    wide = _computed(dtype)
     scale = wide.round(_of_a_part(std, dtype))
     if even == odd:
         return Law("normal", (wide.round(even), scale))
@@ -205,7 +221,7 @@ def trunc_normal(mean: object, std: object, a: object, b: object, dtype: np.dtyp
 
 @functools.lru_cache(maxsize=256)
 def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) -> Law:
-    form, wide = stored(dtype.name), computed(dtype.name)
+    form, wide = _stored(dtype), _computed(dtype)
     _finite("mean", mean, wide), standard_deviation(std, dtype)
     if a > b:
         raise InvalidValueError(f"truncation bounds need a <= b, got a={a}, b={b}: swap them")

@@ -31,7 +31,7 @@ from numbainit.recipes import models, rules
 from numbainit.recipes.rules import Law
 from numbainit.report import STREAM, Result, print_table
 
-_DTYPES = {"f32": "F32", "f64": "F64"}
+_DTYPES = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"}
 _OPTIONS = ("mode", "nonlinearity", "gain", "std", "low", "high")  # those of initializers
 _TRIAL = 1 << 16  # elements: enough for the parallel kernels
 
@@ -127,7 +127,7 @@ def _init(arguments: argparse.Namespace) -> int:
         raise InvalidValueError(str(error)) from error
     seed = secrets.randbits(64) if arguments.seed is None else arguments.seed
     result = Result(path, seed, arguments.dtype, arguments.init)
-    result.compile_seconds = _try(chosen, plan.values(), np.dtype(arguments.dtype.replace("f", "float")))
+    result.compile_seconds = _try(chosen, plan.values(), Parameter("", (), code).numpy_dtype)
     with _progress(sum(parameter.nbytes for parameter in parameters)) as advance:
         _write(plan, _metadata(arguments, table, seed), result, advance)
     if arguments.json:

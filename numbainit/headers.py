@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from numbainit.dtypes import small_dtype
 from numbainit.errors import InvalidValueError, suggestion
 
 _NUMPY = {
@@ -20,8 +21,11 @@ _NUMPY = {
     "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip
-_OTHER_FLOATS = ("BF16", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")  # read as shapes, not written
-_DTYPES = (*_NUMPY, *_OTHER_FLOATS)
+_ML_DTYPES = {
+    "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}  # fmt: skip
+_DTYPES = (*_NUMPY, *_ML_DTYPES)
 METADATA = "__metadata__"
 LENGTH = 8  # bytes of the header's length; the header is padded to a multiple of it, which aligns the tensors
 LARGEST_HEADER = 100_000_000  # of the format
@@ -52,8 +56,8 @@ class Parameter:
 
     @property
     def numpy_dtype(self) -> np.dtype:
-        """The dtype of the array; a KeyError for the floats that NumPy does not have."""
-        return np.dtype(_NUMPY[self.dtype])
+        """The dtype of the array; of ml_dtypes, which is then imported, where NumPy has none."""
+        return np.dtype(_NUMPY[self.dtype]) if self.dtype in _NUMPY else small_dtype(_ML_DTYPES[self.dtype])
 
     @property
     def nbytes(self) -> int:

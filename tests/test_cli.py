@@ -140,11 +140,11 @@ def test_resnet50_with_he_initialisation(out, capsys):
         (("--init", "orthogonal"), init.orthogonal_, {}),
     ],
 )
-@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("dtype", ["f32", "f64", "f16"])
 def test_values_are_those_of_the_function_under_the_name(small, out, options, function, arguments, dtype, capsys):
     assert run("init", small, "-o", out / "m", "--seed", "11", "--dtype", dtype, *options) == 0
     arrays = load_file(out / "m")
-    width = {"f32": "float32", "f64": "float64"}[dtype]
+    width = {"f32": "float32", "f64": "float64", "f16": "float16"}[dtype]
     for name in ("fc.weight", "conv.weight"):
         alone = np.empty(SMALL[name]["shape"], width)
         np.testing.assert_array_equal(arrays[name], function(alone, generator=Generator(11).fold_in(name), **arguments))
@@ -154,6 +154,21 @@ def test_values_are_those_of_the_function_under_the_name(small, out, options, fu
         assert (arrays[name] == value).all()
     assert arrays["norm.num_batches_tracked"].dtype == np.int64
     assert arrays["norm.num_batches_tracked"] == 0
+
+
+def test_bfloat16_is_the_float32_value_rounded(small, out):
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    from safetensors import safe_open
+
+    assert run("init", small, "-o", out / "wide", "--seed", "11") == 0
+    assert run("init", small, "-o", out / "m", "--seed", "11", "--dtype", "bf16") == 0
+    wide = load_file(out / "wide")
+    with safe_open(out / "m", "numpy") as file:
+        for name, array in wide.items():
+            got = file.get_tensor(name)
+            wanted = array.astype(ml_dtypes.bfloat16) if array.dtype == np.float32 else array
+            assert got.dtype == wanted.dtype
+            assert got.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize(("name", "value"), [("zeros", 0), ("ones", 1)])
@@ -328,7 +343,7 @@ REFUSED = [
     ("SMALL -o OUT/m --seed -1", ["--seed", "'-1'", ">= 0"]),
     ("SMALL -o OUT/m --seed 1.5", ["--seed", "'1.5'", "whole number"]),
     ("SMALL -o OUT/m --seed seven", ["--seed", "'seven'"]),
-    ("SMALL -o OUT/m --dtype f16", ["--dtype", "'f16'", "f32", "f64"]),
+    ("SMALL -o OUT/m --dtype f8", ["--dtype", "'f16'", "f32", "f64"]),
     ("SMALL -o OUT/m --sed 7", ["--sed", "--help"]),
     ("SMALL -o OUT/m --js", ["--js"]),  # no abbreviations: they would break with the next option
 ]

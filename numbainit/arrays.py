@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numbainit.blocks import merged_axes
 from numbainit.buffers import on_host
 from numbainit.devices import DeviceArray, on_device
 from numbainit.dtypes import COMPLEXES, FLOATS, NO_ZERO, REALS, WORDS, is_small, names, part_of
@@ -133,26 +134,6 @@ class Strided:
 def is_regular(array: np.ndarray) -> bool:
     """Whether kernels can address the array: aligned, native byte order, strides in whole elements."""
     return array.flags.aligned and array.dtype.isnative and not any(stride % array.itemsize for stride in array.strides)
-
-
-def merged_axes(array: np.ndarray | DeviceArray, steps: Sequence[int]) -> list[tuple[int, int, int]]:
-    """(length, stride, step) of each axis of a regular array, after axes that continue each other have become one.
-
-    Strides count elements of memory, ``steps`` the numbers between neighbours. Numbers follow each other along the last
-    of these axes, which may be one of a single element.
-    """
-    axes = [(1, 1, 1)]
-    for length, stride, step in zip(array.shape, array.strides, steps, strict=True):
-        one, (above, *strides) = stride // array.itemsize, axes[-1]
-        if length == 1:
-            continue
-        if above == 1:
-            axes[-1] = length, one, step
-        elif strides == [length * one, length * step]:
-            axes[-1] = above * length, one, step
-        else:
-            axes.append((length, one, step))
-    return axes if axes[-1][2] == 1 else [*axes, (1, 1, 1)]
 
 
 def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:

@@ -7,7 +7,7 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
@@ -91,6 +91,26 @@ class Block:
 def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """How far apart in number neighbours along each axis of an array of this shape are."""
     return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+
+
+def merged_axes(array: Any, steps: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(length, stride, step) of each axis of a regular array, after axes that continue each other have become one.
+
+    Strides count elements of memory, ``steps`` the numbers between neighbours. Numbers follow each other along the last
+    of these axes, which may be one of a single element.
+    """
+    axes = [(1, 1, 1)]
+    for length, stride, step in zip(array.shape, array.strides, steps, strict=True):
+        one, (above, *strides) = stride // array.itemsize, axes[-1]
+        if length == 1:
+            continue
+        if above == 1:
+            axes[-1] = length, one, step
+        elif strides == [length * one, length * step]:
+            axes[-1] = above * length, one, step
+        else:
+            axes.append((length, one, step))
+    return axes if axes[-1][2] == 1 else [*axes, (1, 1, 1)]
 
 
 def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:

@@ -38,13 +38,12 @@ from numba import njit
 from numbainit.scalar import laws
 from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.purposes import ATTEMPT, LOW, VALUES
 from numbainit.scalar.rounding import add
 
 __all__ = ["normal_at", "normal_at64", "trunc_normal_at", "trunc_normal_at64", "uniform_at", "uniform_at64"]
 
-_VALUES, _LOW, _ATTEMPT = np.uint64(0), np.uint64(1), np.uint64(1 << 8)  # parts of the last word of a counter
-_LOW32, _2, _32 = np.uint64(0xFFFFFFFF), np.uint64(2), np.uint64(32)
-_1 = np.uint64(1)
+_LOW32, _1, _2, _32 = np.uint64(0xFFFFFFFF), np.uint64(1), np.uint64(2), np.uint64(32)
 _PUBLIC = {"forceinline": True, "error_model": "numpy"}  # unlike INLINE, callable from Python
 _ZERO_32, _ZERO_64 = np.float32(0), np.float64(0)
 _BOUND_32, _BOUND_64 = np.float32(2), np.float64(2)
@@ -74,7 +73,7 @@ def _normal32(k0, k1, draw, index, tag):
 @njit(**INLINE)
 def _normal64(k0, k1, draw, index, tag):
     h0, h1 = _pair(k0, k1, draw, index, tag)
-    l0, l1 = _pair(k0, k1, draw, index, tag | _LOW)
+    l0, l1 = _pair(k0, k1, draw, index, tag | LOW)
     cos, sin = laws.normal_pair64(h0, l0, h1, l1)
     return add(sin if index & _1 else cos, _ZERO_64)
 
@@ -91,15 +90,15 @@ def uniform_at(k0, k1, draw, index):
     True
     """
     key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return laws.uniform32(_word(key[0], key[1], np.uint64(draw), np.uint64(index), _VALUES))
+    return laws.uniform32(_word(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES))
 
 
 @njit(**_PUBLIC)
 def uniform_at64(k0, k1, draw, index):
     """Element ``index`` of ``uniform_`` on [0, 1) in float64: a multiple of 2^-53."""
     key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    high = _word(key[0], key[1], np.uint64(draw), np.uint64(index), _VALUES)
-    low = _word(key[0], key[1], np.uint64(draw), np.uint64(index), _LOW)
+    high = _word(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
+    low = _word(key[0], key[1], np.uint64(draw), np.uint64(index), LOW)
     return laws.uniform64(high, low)
 
 
@@ -115,14 +114,14 @@ def normal_at(k0, k1, draw, index):
     True
     """
     key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), _VALUES)
+    return _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
 
 
 @njit(**_PUBLIC)
 def normal_at64(k0, k1, draw, index):
     """Element ``index`` of ``normal_`` with mean 0 and standard deviation 1, in float64."""
     key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), _VALUES)
+    return _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
 
 
 @njit(**_PUBLIC)
@@ -136,10 +135,10 @@ def trunc_normal_at(k0, k1, draw, index):
     >>> bool(trunc_normal_at(*init.Generator(7).key, 0, 2) == init.trunc_normal(3, generator=7)[2])
     True
     """
-    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), _VALUES
+    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), VALUES
     value = _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     while not -_BOUND_32 <= value <= _BOUND_32:
-        tag += _ATTEMPT
+        tag += ATTEMPT
         value = _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     return value
 
@@ -147,9 +146,9 @@ def trunc_normal_at(k0, k1, draw, index):
 @njit(**_PUBLIC)
 def trunc_normal_at64(k0, k1, draw, index):
     """Element ``index`` of ``trunc_normal_`` with its default parameters, N(0, 1) in [-2, 2], in float64."""
-    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), _VALUES
+    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), VALUES
     value = _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     while not -_BOUND_64 <= value <= _BOUND_64:
-        tag += _ATTEMPT
+        tag += ATTEMPT
         value = _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     return value

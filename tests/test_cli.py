@@ -343,7 +343,7 @@ REFUSED = [
     ("SMALL -o OUT/m --seed -1", ["--seed", "'-1'", ">= 0"]),
     ("SMALL -o OUT/m --seed 1.5", ["--seed", "'1.5'", "whole number"]),
     ("SMALL -o OUT/m --seed seven", ["--seed", "'seven'"]),
-    ("SMALL -o OUT/m --dtype f8", ["--dtype", "'f16'", "f32", "f64"]),
+    ("SMALL -o OUT/m --dtype f8", ["--dtype", "'f8'", "f32", "bf16"]),
     ("SMALL -o OUT/m --sed 7", ["--sed", "--help"]),
     ("SMALL -o OUT/m --js", ["--js"]),  # no abbreviations: they would break with the next option
 ]

@@ -14,8 +14,7 @@ import numpy as np
 from numba import cuda
 from numba.cuda.cudadrv import driver as api
 
-from numbainit.arrays import merged_axes
-from numbainit.blocks import c_strides
+from numbainit.blocks import c_strides, merged_axes
 from numbainit.errors import DeviceError, InvalidValueError
 from numbainit.scalar.purposes import ATTEMPT, VALUES
 from numbainit.targets import cuda_laws as laws

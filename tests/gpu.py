@@ -19,6 +19,7 @@ import ptx
 
 BASE = 0x7F0000000000  # an address that the kernels get, a multiple of 256 as allocators give it
 CAPABILITIES = {"cc 8.0": (8, 0, ""), "cc 9.0": (9, 0, "a")}
+DTYPES = ("float32", "float64", "uint32", "int32", "uint64", "int64")  # what is filled on a GPU
 _NEEDED = {
     "numba_cuda": "numba-cuda",
     "cuda.bindings": "cuda-bindings",

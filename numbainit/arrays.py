@@ -103,6 +103,11 @@ def as_parts(array: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(part, (*part.shape, 2), (*part.strides, part.itemsize))
 
 
+def write_everywhere(array: Any, value: complex) -> None:
+    """Assign a value; ml_dtypes' own assignment takes no notice of the byte order."""
+    array[...] = value if array.dtype.isnative else np.full(1, value, array.dtype.newbyteorder("="))
+
+
 def _may_overlap(array: np.ndarray | DeviceArray) -> bool:
     """Whether two elements could share a byte: each axis must step over all that the finer axes span."""
     if array.size == 0:

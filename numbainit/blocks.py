@@ -11,6 +11,8 @@ from typing import Any, SupportsIndex
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
+_MOST_ELEMENTS = 1 << 62  # so that numbers of the parts of complex elements, and steps between them, fit in 64 bits
+
 
 @dataclass(frozen=True, init=False)
 class Block:
@@ -28,7 +30,7 @@ class Block:
     InvalidTypeError
         Not sequences of ints.
     InvalidValueError
-        A negative number, more than 2^64 elements, or not one start for each axis.
+        A negative number, more than 2^62 elements, or not one start for each axis.
 
     Examples
     --------
@@ -51,8 +53,8 @@ class Block:
             raise InvalidValueError(
                 f"a Block needs one start for each axis, got start {self.start} for shape {self.shape}"
             )
-        if math.prod(self.shape) > 1 << 64:
-            raise InvalidValueError(f"a Block lies in an array of at most 2^64 elements, got shape {self.shape}")
+        if math.prod(self.shape) > _MOST_ELEMENTS:
+            raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {self.shape}")
 
     def check(self, part: tuple[int, ...]) -> None:
         """Raise unless an array of shape ``part`` lies inside the whole."""
@@ -81,7 +83,10 @@ class Block:
 
     def of_parts(self) -> "Block":
         """The block of the real and imaginary parts of complex elements, which are one more axis."""
-        return Block((*self.shape, 2), (*self.start, 0))
+        block = object.__new__(Block)  # its limit was that of the elements
+        object.__setattr__(block, "shape", (*self.shape, 2))
+        object.__setattr__(block, "start", (*self.start, 0))
+        return block
 
     def within(self, index: tuple[slice, ...]) -> "Block":
         """The block of a part of the part, taken by slices with a start."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from numbainit.dtypes import small_dtype
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 
 _DLPACK_HOST = (1, 3)  # kDLCPU, kDLCUDAHost
 _IMMUTABLE = ("jax", "jaxlib", "tensorflow", "mlx")
@@ -28,11 +28,36 @@ def on_host(tensor: Any, caller: str) -> np.ndarray | None:
     return next((array for array in found if array is not None), None)
 
 
+def written(tensor: Any) -> Any:
+    """The same object, after torch's autograd was told that it has changed, if it is a tensor.
+
+    A backward pass that had kept the old values then fails instead of using the new ones, as after torch's own fills.
+    """
+    if type(tensor) is np.ndarray:
+        return tensor
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(tensor, torch.Tensor) and not tensor.is_inference():
+        torch.autograd.graph.increment_version(tensor)
+    return tensor
+
+
 def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
+    try:
+        return _memory_of_torch(torch, tensor, caller)
+    except (InvalidTypeError, InvalidValueError, MissingExtraError):
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # wrappers, tensors of transformations, exotic dtypes
+        reason = str(error).partition("\n")[0]
+        raise InvalidTypeError(
+            f"{caller} got a torch tensor of {tensor.dtype} without memory that can be shared ({reason}): fill a plain "
+            "tensor on the CPU and convert it"
+        ) from None
+
+
+def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
     """A tensor that requires a gradient is filled as torch's initializers fill it, outside of the graph.
 
-    NumPy knows none of torch's small floats, so they pass as integers of their width. Autograd is told of the change,
-    so that a backward pass that had kept the old values fails instead of using the new ones.
+    NumPy knows none of torch's small floats, so they pass as integers of their width.
     """
     if tensor.device.type == "meta":
         raise InvalidValueError(
@@ -40,7 +65,7 @@ def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
             "it some"
         )
     if tensor.device.type != "cpu" or tensor.layout is not torch.strided or tensor.is_quantized:
-        kind = f"{tensor.device} {str(tensor.layout).removeprefix('torch.')}"
+        kind = f"{tensor.device} {str(tensor.layout).removeprefix('torch.')}{' quantized' * tensor.is_quantized}"
         raise InvalidTypeError(
             f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {kind}: fill a dense one "
             "and convert it"
@@ -52,8 +77,6 @@ def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
         )
     plain = tensor.detach()
     name = str(tensor.dtype).removeprefix("torch.")
-    if not tensor.is_inference():
-        torch.autograd.graph.increment_version(tensor)
     if name == "bfloat16" or name.startswith("float8"):
         return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
     return plain.numpy()

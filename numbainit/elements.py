@@ -13,7 +13,8 @@ kernel, one element of a matrix that fits nowhere. The functions are compiled by
 All take ``(k0, k1, draw, index)``: the two words of ``Generator.key``, the number of the draw (``Generator.draws``
 before the call that is to be repeated), and the index in C order, up to 2^64 - 1. They return float32, those with 64
 float64, and equal bit for bit what the initializer of that name and its default parameters puts there. This is stream
-v1: it does not change with releases.
+v1: it does not change with releases. Nothing is checked: words are cut to 32 bits. From Python, pass an index of 2^63
+or more as ``numpy.uint64``.
 
 Examples
 --------

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbainit.arrays import as_parts, as_words, is_regular, strided
+from numbainit.arrays import as_parts, as_words, is_regular, strided, write_everywhere
 from numbainit.blocks import Block, c_strides, whole_block, whole_shape
 from numbainit.devices import DeviceArray, gpu
 from numbainit.dtypes import part_of
@@ -101,7 +101,7 @@ def fill_constant(array: Array, value: complex, block: Block | None = None) -> N
     if block is not None:
         whole_shape(array.shape, block)
     if not isinstance(array, DeviceArray):
-        array.fill(value)
+        write_everywhere(array, value)
     elif array.size:
         gpu().fill(array, constant_law(value.real), (0, 0, 0), None)
 

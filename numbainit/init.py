@@ -19,6 +19,7 @@ from typing import TypeVar
 from numbainit import matrices, parameters
 from numbainit.arrays import writable
 from numbainit.blocks import Block, whole_shape
+from numbainit.buffers import written
 from numbainit.dtypes import REALS, WORDS
 from numbainit.errors import warn_user
 from numbainit.fans import calculate_gain, checked_mode
@@ -89,7 +90,7 @@ def uniform_(
     """
     array = writable(tensor, "uniform_", REALS)
     fill(array, parameters.uniform(a, b, array.dtype), generator, block)
-    return tensor
+    return written(tensor)
 
 
 def normal_(
@@ -133,7 +134,7 @@ def normal_(
     """
     array = writable(tensor, "normal_")
     fill(array, parameters.normal(mean, std, array.dtype), generator, block)
-    return tensor
+    return written(tensor)
 
 
 def trunc_normal_(
@@ -189,7 +190,7 @@ def trunc_normal_(
     """
     array = writable(tensor, "trunc_normal_", REALS)
     fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator, block)
-    return tensor
+    return written(tensor)
 
 
 def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
@@ -203,7 +204,7 @@ def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
     """
     array = writable(tensor, "constant_")
     fill_constant(array, parameters.constant(val, array.dtype), block)
-    return tensor
+    return written(tensor)
 
 
 def ones_(tensor: A, *, block: Block | None = None) -> A:
@@ -216,7 +217,7 @@ def ones_(tensor: A, *, block: Block | None = None) -> A:
     array([1., 1.], dtype=float32)
     """
     fill_constant(writable(tensor, "ones_"), 1.0, block)
-    return tensor
+    return written(tensor)
 
 
 def zeros_(tensor: A, *, block: Block | None = None) -> A:
@@ -229,7 +230,7 @@ def zeros_(tensor: A, *, block: Block | None = None) -> A:
     array([0., 0.], dtype=float32)
     """
     fill_constant(writable(tensor, "zeros_"), 0.0, block)
-    return tensor
+    return written(tensor)
 
 
 def eye_(tensor: A, *, block: Block | None = None) -> A:
@@ -248,7 +249,7 @@ def eye_(tensor: A, *, block: Block | None = None) -> A:
            [0., 1., 0.]], dtype=float32)
     """
     matrices.eye(writable(tensor, "eye_"), block)
-    return tensor
+    return written(tensor)
 
 
 def dirac_(tensor: A, groups: int = 1, *, block: Block | None = None, layout: LayoutLike = "OI") -> A:
@@ -269,7 +270,7 @@ def dirac_(tensor: A, groups: int = 1, *, block: Block | None = None, layout: La
     array([[[0., 1., 0.]]], dtype=float32)
     """
     matrices.dirac(writable(tensor, "dirac_"), groups, block, layout)
-    return tensor
+    return written(tensor)
 
 
 def xavier_uniform_(
@@ -313,7 +314,7 @@ def xavier_uniform_(
     """
     array = writable(tensor, "xavier_uniform_")
     _fill_xavier(array, gain, parameters.centred_uniform, generator, block, layout)
-    return tensor
+    return written(tensor)
 
 
 def xavier_normal_(
@@ -336,7 +337,7 @@ def xavier_normal_(
     """
     array = writable(tensor, "xavier_normal_")
     _fill_xavier(array, gain, parameters.centred_normal, generator, block, layout)
-    return tensor
+    return written(tensor)
 
 
 def kaiming_uniform_(
@@ -392,7 +393,7 @@ def kaiming_uniform_(
     array = writable(tensor, "kaiming_uniform_")
     rule = a, mode, nonlinearity
     _fill_kaiming(array, rule, parameters.centred_uniform, generator, block, layout)
-    return tensor
+    return written(tensor)
 
 
 def kaiming_normal_(
@@ -419,7 +420,7 @@ def kaiming_normal_(
     array = writable(tensor, "kaiming_normal_")
     rule = a, mode, nonlinearity
     _fill_kaiming(array, rule, parameters.centred_normal, generator, block, layout)
-    return tensor
+    return written(tensor)
 
 
 def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, layout: LayoutLike = "OI") -> A:
@@ -462,7 +463,7 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, 
     True
     """
     matrices.orthogonal(writable(tensor, "orthogonal_"), gain, generator, layout)
-    return tensor
+    return written(tensor)
 
 
 def sparse_(
@@ -496,6 +497,7 @@ def sparse_(
     -----
     Selection sampling down each column (Knuth, TAOCP 3.4.2, algorithm S): every set of rows is equally likely, and the
     count is exact. An element that stays is the one that ``normal_`` puts there. A complex element is zero as a whole.
+    A block costs the mask of all rows above it, too.
 
     Examples
     --------
@@ -505,7 +507,7 @@ def sparse_(
     array([3, 3, 3])
     """
     matrices.sparse(writable(tensor, "sparse_"), sparsity, std, generator, block)
-    return tensor
+    return written(tensor)
 
 
 def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = None) -> A:
@@ -533,7 +535,7 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
     array = writable(tensor, "bits_", WORDS)
     unsigned = array.view(array.dtype.str.replace("i", "u"))
     fill(unsigned, parameters.BITS, generator, block)
-    return tensor
+    return written(tensor)
 
 
 def _fill_xavier(array, gain, law, generator, block, layout) -> None:

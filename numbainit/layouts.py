@@ -5,7 +5,7 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
-from typing import NamedTuple, SupportsIndex, TypeAlias
+from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
@@ -64,6 +64,11 @@ class Layout:
     (768, 768)
     """
 
+    axes: str
+    groups: int
+    splits: int | tuple[int, ...]
+    transposed: bool
+
     def __init__(
         self,
         axes: str = "OI",
@@ -72,20 +77,21 @@ class Layout:
         splits: SupportsIndex | Sequence[SupportsIndex] = 1,
         transposed: bool = False,
     ) -> None:
-        self.axes = _checked_axes(axes)
-        self.groups = _positive("groups", groups)
-        if isinstance(splits, Sequence) and not isinstance(splits, str):
-            self.splits: int | tuple[int, ...] = tuple(_positive("splits", size) for size in splits)
-        else:
-            self.splits = _positive("splits", splits)
+        set_once = functools.partial(object.__setattr__, self)
+        set_once("axes", _checked_axes(axes))
+        set_once("groups", _positive("groups", groups))
+        set_once("splits", _checked_splits(splits))
         if not isinstance(transposed, bool):
             raise InvalidTypeError(f"transposed is True or False, got {transposed!r}")
-        self.transposed = transposed
+        set_once("transposed", transposed)
         if self.splits != 1 and (not self.splits or self.groups != 1 or self.axes.count("O") != 1):
             raise InvalidValueError(
                 f"splits cut the one axis of outputs of a weight without groups, got {self!r}: name the axis that they "
                 "are fused along O"
             )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Layout does not change, since others may hold it: make a new one")
 
     def _key(self) -> tuple:
         return self.axes, self.groups, self.splits, self.transposed
@@ -113,7 +119,7 @@ class Layout:
 
     def fans(self, shape: Sequence[int]) -> tuple[int, int]:
         """``(fan_in, fan_out)`` of a weight of this shape, or of one of the equal projections that are fused in it."""
-        parts = parts_of(self, tuple(shape))
+        parts = parts_of(self, tuple(_natural(size) for size in shape))
         if len(parts) > 1:
             raise InvalidValueError(f"{self!r} has fans for each split, not for all of them")
         return parts[0].fan_in, parts[0].fan_out
@@ -193,12 +199,28 @@ def _checked_axes(axes: object) -> str:
     if not isinstance(axes, str):
         raise InvalidTypeError(f"the axes of a layout are a str such as 'OI' or 'HWIO', got {axes!r}")
     letters = axes.upper()
-    if not letters.isalpha() or "O" not in letters or "I" not in letters:
+    if not (axes.isascii() and axes.isalpha()) or "O" not in letters or "I" not in letters:
         raise InvalidValueError(
             f"layout {axes!r} needs an O (outputs), an I (inputs), and a letter for each other axis: E for experts, "
             "any other for the receptive field"
         )
     return letters
+
+
+def _natural(size: SupportsIndex) -> int:
+    try:
+        number = operator.index(size)
+    except TypeError:
+        raise InvalidTypeError(f"the sizes of a shape are ints, got {size!r}") from None
+    if number < 0:
+        raise InvalidValueError(f"the sizes of a shape are not negative, got {number}")
+    return number
+
+
+def _checked_splits(splits: Any) -> int | tuple[int, ...]:
+    if isinstance(splits, str) or not hasattr(splits, "__len__"):
+        return _positive("splits", splits)
+    return tuple(_positive("splits", size) for size in splits)
 
 
 def _positive(name: str, value: object) -> int:

@@ -4,6 +4,7 @@ These need more than one pass over independent elements, so each does its own wo
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ def eye(array: Array, block: Block | None) -> None:
     if count > 0:
         elements = array.ravel() if array.flags.c_contiguous else array.flat
         begin, step = row * columns + column, columns + 1
-        elements[begin : begin + (count - 1) * step + 1 : step] = 1
+        elements[begin : begin + (count - 1) * step + 1 : step] = _one(array)
 
 
 def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
@@ -66,7 +67,7 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
     kernel = array.transpose(order)
     passed = (channels >= 0) & (channels < kernel.shape[1])
     if all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
-        kernel[(outputs[passed] - start[0], channels[passed], *centre)] = 1
+        kernel[(outputs[passed] - start[0], channels[passed], *centre)] = _one(array)
 
 
 def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
@@ -102,6 +103,11 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
         haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, scale)
     if work is not weights:
         weights[...] = work
+
+
+def _one(array: np.ndarray) -> Any:
+    """1, to be assigned: ml_dtypes' own assignment takes no notice of the byte order."""
+    return 1 if array.dtype.isnative else np.ones(1, array.dtype.newbyteorder("="))
 
 
 def _dimensions(array: Array) -> str:

@@ -26,7 +26,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
         place = devices.place_of(like, device, "like")
     try:
         return _new(shape, dtype, place, like)
-    except ValueError as error:  # too many axes or bytes for any array
+    except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
         if isinstance(error, InvalidValueError):
             raise
         raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
@@ -74,7 +74,7 @@ def _for_jax(jax: Any, shape: tuple[int, ...], dtype: np.dtype, like: Any) -> Ne
         )
 
     def finish(array: np.ndarray) -> Any:
-        if home.platform == "cpu" and array.dtype.kind != "V":  # DLPack knows none of ml_dtypes' types from NumPy
+        if home.platform == "cpu" and array.dtype.isbuiltin == 1:  # DLPack knows none of ml_dtypes' types from NumPy
             array = jax.dlpack.from_dlpack(array)
         return jax.device_put(array, home)
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from numbainit.arrays import writable
-from numbainit.buffers import on_host
+from numbainit.buffers import on_host, written
 from numbainit.devices import on_device
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 from numbainit.fill import Array
@@ -171,6 +171,7 @@ def _fill(tensor: "torch.Tensor", array: Array, one: Law, generator: Generator) 
         return
     if isinstance(array, np.ndarray):
         one.fill(array, generator)
+        written(tensor)
     elif array.dtype.kind in "biu":  # the fills on a GPU take no integers
         tensor.detach().zero_()
     else:

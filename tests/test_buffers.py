@@ -176,6 +176,16 @@ def test_torch_is_told_of_the_change(torch):
         loss.backward()
 
 
+@pytest.mark.parametrize("arguments", [{"std": -1.0}, {"generator": "x"}, {"block": init.Block((2,), (0,))}], ids=str)
+def test_torch_is_told_of_nothing_that_was_refused(torch, arguments):
+    weight = torch.ones(3, requires_grad=True)
+    loss = (weight * weight).sum()
+    with pytest.raises((init.InvalidValueError, init.InvalidTypeError)):
+        init.normal_(weight, **arguments)
+    loss.backward()
+    assert (weight.grad == 2).all()
+
+
 def test_torch_buffers_in_inference_mode(torch):
     with torch.inference_mode():
         tensor = torch.zeros(5)
@@ -187,10 +197,13 @@ TENSORS = {
     "sparse": (lambda torch: torch.eye(3).to_sparse(), "dense torch tensors"),
     "conjugate": (lambda torch: torch.zeros(3, dtype=torch.complex64).conj(), "resolve_conj"),
     "expanded": (lambda torch: torch.zeros(3, 1).expand(3, 4), "share memory"),
+    "lazy": (lambda torch: torch.nn.LazyLinear(3).weight, "without memory that can be shared"),
+    "half complex": (lambda torch: torch.zeros(3, dtype=torch.complex32), "complex32 without memory"),
     "integers": (lambda torch: torch.zeros(3, dtype=torch.int32), "got int32"),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature", "ignore:ComplexHalf support is experimental")
 @pytest.mark.parametrize("name", TENSORS)
 def test_torch_tensors_that_cannot_be_filled(torch, name):
     make, message = TENSORS[name]

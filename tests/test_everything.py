@@ -151,7 +151,7 @@ def is_there(kind, name):
         return name not in ("float8_e3m4", "float8_e4m3", "float8_e4m3b11fnuz", "f4,f4")
     if kind == "jax":
         return name not in ("f4,f4", "float64", "complex128")
-    return not (kind == "byte-swapped" and name.startswith(("float8", "bfloat16", "f4,f4")))
+    return not (kind == "byte-swapped" and name.startswith(("float8", "f4,f4")))
 
 
 def call(name, array):

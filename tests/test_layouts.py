@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -153,6 +154,9 @@ def test_dirac_by_layout():
         (lambda: init.Layout("HW"), init.InvalidValueError, "needs an O"),
         (lambda: init.Layout("O1I"), init.InvalidValueError, "needs an O"),
         (lambda: init.Layout(3), init.InvalidTypeError, "str such as 'OI'"),
+        (lambda: init.Layout("OIß"), init.InvalidValueError, "needs an O"),
+        (lambda: init.Layout().fans((-3, 2)), init.InvalidValueError, "not negative"),
+        (lambda: init.Layout().fans((3.5, 2)), init.InvalidTypeError, "are ints"),
         (lambda: init.Layout(groups=0), init.InvalidValueError, "at least 1"),
         (lambda: init.Layout(groups=1.5), init.InvalidTypeError, "groups.*int"),
         (lambda: init.Layout(splits=True), init.InvalidTypeError, "splits.*int"),
@@ -193,3 +197,10 @@ def test_layouts_are_values():
     assert len({layout, init.Layout("HWIO", splits=(3, 4))}) == 1
     for each in (layout, init.Layout(), init.Layout("IO", groups=2, transposed=True)):
         assert eval(repr(each), {"Layout": init.Layout}) == each
+
+
+def test_layouts_do_not_change():
+    layout = init.Layout(splits=np.array([2, 4]))
+    with pytest.raises(AttributeError, match="make a new one"):
+        layout.axes = "IO"
+    assert pickle.loads(pickle.dumps(layout)) == layout == init.Layout(splits=(2, 4))

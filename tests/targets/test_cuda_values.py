@@ -251,3 +251,27 @@ def test_fused_projections(launches):
     layout = init.Layout(splits=(6, 2, 2))
     got, *_ = run(launches, init.xavier_normal_, gpu.Array((10, 4), "f4"), generator=3, layout=layout)
     assert same(got, init.xavier_normal_(np.empty((10, 4), "f4"), generator=3, layout=layout))
+
+
+@pytest.mark.parametrize("name", ["uniform_at", "normal_at64", "trunc_normal_at"])
+def test_single_elements_in_a_users_kernel(launches, name):
+    """What ``numbainit.elements`` promises: callable in ``cuda.jit`` functions, with the bits of a fill."""
+    from numba import cuda
+
+    from numbainit import elements
+    from numbainit.targets.device_memory import store
+
+    function = getattr(elements, name)
+
+    @cuda.jit
+    def kernel(address, size, k0, k1):
+        place = cuda.grid(1)
+        if place < size:
+            store(address, place, function(k0, k1, 2, place))
+
+    law, dtype = name.partition("_at")[0], "f8" if name.endswith("64") else "f4"
+    wanted = getattr(init, law + "_")(np.empty(203, dtype), generator=init.Generator.from_key(7, 8, draws=2))
+    memory = ptx.Memory(gpu.BASE, wanted.nbytes)
+    arguments = gpu.BASE, 203, 7, 8
+    ptx.run(gpu.compiled(kernel, arguments).ptx, arguments, 1, 256, memory)
+    assert np.frombuffer(memory.bytes, dtype).tobytes() == wanted.tobytes()

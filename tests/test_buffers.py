@@ -81,6 +81,8 @@ def test_a_memory_map_is_written_to_its_file(tmp_path):
 @pytest.mark.parametrize("kind", [Interface, Dlpack], ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("index", [np.s_[:, :], np.s_[::2, 1:], np.s_[::-1]], ids=["all", "gaps", "backwards"])
 def test_protocols(kind, index):
+    if kind is Dlpack and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("NumPy takes all arrays of DLPack for read-only before 2.1")
     memory = np.zeros((30, 40), "float32")
     given = kind(memory[index])
     assert init.normal_(given, generator=SEED) is given

@@ -1,0 +1,85 @@
+"""No fill takes memory beyond its array: the peak of the process, before and after, for arrays of 96 MiB.
+
+``orthogonal_`` is the exception, and says so. The kernel's count of the peak is reset before each fill.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import numbainit as init
+
+MOST = 16  # MiB
+PROGRAM = """
+import json
+import numpy as np, ml_dtypes
+import numbainit as init
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 2**10
+
+def make(dtype, kind, rows):
+    columns = 3072
+    shape = (rows, columns)
+    if kind == "Fortran order":
+        return np.zeros(shape, dtype, order="F")
+    if kind == "every other column":
+        return np.zeros((rows, 2 * columns), dtype)[:, ::2]
+    if kind == "misaligned":
+        return np.zeros(rows * columns * dtype.itemsize + 1, np.uint8)[1:].view(dtype).reshape(shape)
+    return np.zeros(shape, dtype.newbyteorder() if kind == "byte-swapped" else dtype)
+
+FILLS = {
+    "uniform_": lambda array, how: init.uniform_(array, generator=0, **how),
+    "normal_": lambda array, how: init.normal_(array, generator=0, **how),
+    "trunc_normal_": lambda array, how: init.trunc_normal_(array, generator=0, **how),
+    "tail": lambda array, how: init.trunc_normal_(array, a=2, b=3, generator=0, **how),
+    "kaiming_normal_": lambda array, how: init.kaiming_normal_(array, generator=0, **how),
+    "sparse_": lambda array, how: init.sparse_(array, 0.5, generator=0, **how),
+    "ones_": lambda array, how: init.ones_(array, **how),
+    "eye_": lambda array, how: init.eye_(array, **how),
+}
+found = {}
+for name, dtype, kind in CASES:
+    dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    def how(array):
+        shape, corner = (2 * array.shape[0], 2 * array.shape[1]), (5, 7)
+        return {"block": init.Block(shape, corner)} if kind == "block" else {}
+    small, array = make(dtype, kind, 64), make(dtype, kind, 2**25 // 3072 // dtype.itemsize * 3)
+    array[...] = 1
+    FILLS[name](small, how(small))
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = peak()
+    FILLS[name](array, how(array))
+    found[f"{name} {dtype} {kind}"] = peak() - before
+    del array
+print(json.dumps(found))
+"""
+DTYPES = ("float32", "float64", "bfloat16", "float8_e4m3fn", "complex64")
+KINDS = ("C order", "Fortran order", "every other column", "misaligned", "byte-swapped", "block")
+CASES = [
+    ("normal_", dtype, kind) for dtype in DTYPES for kind in KINDS if (dtype, kind) != ("float8_e4m3fn", "byte-swapped")
+]
+CASES += [
+    (name, "float32", kind) for name in ("uniform_", "trunc_normal_", "tail", "kaiming_normal_") for kind in KINDS
+]
+CASES += [("sparse_", dtype, kind) for dtype in ("float32", "bfloat16", "complex64") for kind in KINDS]
+CASES += [(name, "float32", "C order") for name in ("ones_", "eye_")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads and resets the kernel's count of a process's peak memory")
+def test_fills_take_no_memory():
+    pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    environment = os.environ | {"PYTHONPATH": str(Path(init.__file__).parents[1])}
+    command = [sys.executable, "-c", f"CASES = {CASES!r}\n{PROGRAM}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == len(CASES)
+    assert {name: size for name, size in found.items() if size > MOST} == {}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import devices
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
 _ALIGNMENT = 64  # bytes: JAX takes over memory of this alignment, and copies other memory
 
@@ -27,7 +27,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
     try:
         return _new(shape, dtype, place, like)
     except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
-        if isinstance(error, InvalidValueError):
+        if isinstance(error, NumbaInitError):
             raise
         raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
 

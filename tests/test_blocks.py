@@ -70,7 +70,7 @@ def assert_part_of_whole(fill, shape, cut, dtype="float32", order="C"):
 
 @pytest.mark.parametrize("name", FILLS)
 @hypothesis.given(cuts(), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 def test_fills(name, cut, dtype, order):
     assert_part_of_whole(FILLS[name], *cut, dtype, order)
 
@@ -78,21 +78,21 @@ def test_fills(name, cut, dtype, order):
 @pytest.mark.parametrize("name", SCALED)
 @pytest.mark.filterwarnings("ignore:Initializing zero-element")
 @hypothesis.given(cuts(2), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=20, deadline=None)
 def test_scaled_fills_have_the_fans_of_the_whole(name, cut, dtype, order):
     assert_part_of_whole(SCALED[name], *cut, dtype, order)
 
 
 @pytest.mark.parametrize("name", MATRICES)
 @hypothesis.given(cuts(2, 2), st.sampled_from(["float32", "float64"]), st.sampled_from(ORDERS))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 def test_matrices(name, cut, dtype, order):
     assert_part_of_whole(MATRICES[name], *cut, dtype, order)
 
 
 @pytest.mark.parametrize("name", KERNELS)
 @hypothesis.given(cuts(3, 4))
-@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.settings(max_examples=30, deadline=None)
 def test_kernels(name, cut):
     shape, slices = cut
     assert_part_of_whole(KERNELS[name], (2 * shape[0], *shape[1:]), slices)

@@ -130,7 +130,10 @@ def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
 
 def whole_block(part: tuple[int, ...], block: Block | None) -> Block:
     """The block that an array of this shape is: the whole of itself without one."""
-    return Block(part, [0] * len(part)) if block is None else Block(whole_shape(part, block), block.start)
+    if block is None:
+        return Block(part, [0] * len(part))
+    whole_shape(part, block)
+    return block
 
 
 def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:

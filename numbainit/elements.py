@@ -51,8 +51,15 @@ _BOUND_32, _BOUND_64 = np.float32(2), np.float64(2)
 
 
 @njit(**INLINE)
-def _pair(k0, k1, draw, index, tag):
+def _at(k0, k1, draw, index):
+    """The arguments of all functions here as the words that they are; other integers are cut to them."""
+    return np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1)), np.uint64(draw), np.uint64(index)
+
+
+@njit(**INLINE)
+def _pair(at, tag):
     """The Box-Muller pair of words that the element belongs to."""
+    k0, k1, draw, index = at
     block = index >> _2
     w0, w1, w2, w3 = philox4x32(block & _LOW32, block >> _32, draw, tag, k0, k1)
     right = index & _2 != np.uint64(0)
@@ -60,23 +67,23 @@ def _pair(k0, k1, draw, index, tag):
 
 
 @njit(**INLINE)
-def _word(k0, k1, draw, index, tag):
-    even, odd = _pair(k0, k1, draw, index, tag)
-    return odd if index & _1 else even
+def _word(at, tag):
+    even, odd = _pair(at, tag)
+    return odd if at[3] & _1 else even
 
 
 @njit(**INLINE)
-def _normal32(k0, k1, draw, index, tag):
-    cos, sin = laws.normal_pair32(*_pair(k0, k1, draw, index, tag))
-    return add(sin if index & _1 else cos, _ZERO_32)  # a fill adds its mean, which makes zeros positive
+def _normal32(at, tag):
+    cos, sin = laws.normal_pair32(*_pair(at, tag))
+    return add(sin if at[3] & _1 else cos, _ZERO_32)  # a fill adds its mean, which makes zeros positive
 
 
 @njit(**INLINE)
-def _normal64(k0, k1, draw, index, tag):
-    h0, h1 = _pair(k0, k1, draw, index, tag)
-    l0, l1 = _pair(k0, k1, draw, index, tag | LOW)
+def _normal64(at, tag):
+    h0, h1 = _pair(at, tag)
+    l0, l1 = _pair(at, tag | LOW)
     cos, sin = laws.normal_pair64(h0, l0, h1, l1)
-    return add(sin if index & _1 else cos, _ZERO_64)
+    return add(sin if at[3] & _1 else cos, _ZERO_64)
 
 
 @njit(**_PUBLIC)
@@ -90,17 +97,14 @@ def uniform_at(k0, k1, draw, index):
     >>> bool(uniform_at(*init.Generator(7).key, 0, 2) == init.uniform(3, generator=7)[2])
     True
     """
-    key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return laws.uniform32(_word(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES))
+    return laws.uniform32(_word(_at(k0, k1, draw, index), VALUES))
 
 
 @njit(**_PUBLIC)
 def uniform_at64(k0, k1, draw, index):
     """Element ``index`` of ``uniform_`` on [0, 1) in float64: a multiple of 2^-53."""
-    key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    high = _word(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
-    low = _word(key[0], key[1], np.uint64(draw), np.uint64(index), LOW)
-    return laws.uniform64(high, low)
+    at = _at(k0, k1, draw, index)
+    return laws.uniform64(_word(at, VALUES), _word(at, LOW))
 
 
 @njit(**_PUBLIC)
@@ -114,15 +118,13 @@ def normal_at(k0, k1, draw, index):
     >>> bool(normal_at(*init.Generator(7).key, 0, 2) == init.normal(3, generator=7)[2])
     True
     """
-    key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
+    return _normal32(_at(k0, k1, draw, index), VALUES)
 
 
 @njit(**_PUBLIC)
 def normal_at64(k0, k1, draw, index):
     """Element ``index`` of ``normal_`` with mean 0 and standard deviation 1, in float64."""
-    key = np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))
-    return _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), VALUES)
+    return _normal64(_at(k0, k1, draw, index), VALUES)
 
 
 @njit(**_PUBLIC)
@@ -136,20 +138,18 @@ def trunc_normal_at(k0, k1, draw, index):
     >>> bool(trunc_normal_at(*init.Generator(7).key, 0, 2) == init.trunc_normal(3, generator=7)[2])
     True
     """
-    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), VALUES
-    value = _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
+    at, tag, value = _at(k0, k1, draw, index), VALUES, np.float32(np.nan)
     while not -_BOUND_32 <= value <= _BOUND_32:
+        value = _normal32(at, tag)
         tag += ATTEMPT
-        value = _normal32(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     return value
 
 
 @njit(**_PUBLIC)
 def trunc_normal_at64(k0, k1, draw, index):
     """Element ``index`` of ``trunc_normal_`` with its default parameters, N(0, 1) in [-2, 2], in float64."""
-    key, tag = (np.uint64(np.uint32(k0)), np.uint64(np.uint32(k1))), VALUES
-    value = _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
+    at, tag, value = _at(k0, k1, draw, index), VALUES, np.float64(np.nan)
     while not -_BOUND_64 <= value <= _BOUND_64:
+        value = _normal64(at, tag)
         tag += ATTEMPT
-        value = _normal64(key[0], key[1], np.uint64(draw), np.uint64(index), tag)
     return value

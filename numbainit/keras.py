@@ -99,6 +99,27 @@ class _Initializer(keras.initializers.Initializer):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._arguments.items())})"
 
 
+class _WithGain(_Initializer):
+    """A law of weights that takes a gain."""
+
+    def __init__(self, gain: float = 1.0, layout: LayoutLike | None = None, seed: Seed = None) -> None:
+        super().__init__(gain=gain, layout=layout, seed=seed)
+
+
+class _Kaiming(_Initializer):
+    """A law of He et al. (ICCV 2015)."""
+
+    def __init__(
+        self,
+        a: float = 0,
+        mode: str = "fan_in",
+        nonlinearity: str = "leaky_relu",
+        layout: LayoutLike | None = None,
+        seed: Seed = None,
+    ) -> None:
+        super().__init__(a=a, mode=mode, nonlinearity=nonlinearity, layout=layout, seed=seed)
+
+
 @_registered
 class Uniform(_Initializer):
     """U[a, b): see :func:`numbainit.uniform_`. Keras's ``RandomUniform`` has other defaults, -0.05 and 0.05.
@@ -140,67 +161,38 @@ class TruncNormal(_Initializer):
 
 
 @_registered
-class XavierUniform(_Initializer):
+class XavierUniform(_WithGain):
     """U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: the law of Keras's ``GlorotUniform``."""
 
     law = "xavier_uniform"
 
-    def __init__(self, gain: float = 1.0, layout: LayoutLike | None = None, seed: Seed = None) -> None:
-        super().__init__(gain=gain, layout=layout, seed=seed)
-
 
 @_registered
-class XavierNormal(_Initializer):
+class XavierNormal(_WithGain):
     """N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``; Keras's ``GlorotNormal`` is truncated, this is not."""
 
     law = "xavier_normal"
 
-    def __init__(self, gain: float = 1.0, layout: LayoutLike | None = None, seed: Seed = None) -> None:
-        super().__init__(gain=gain, layout=layout, seed=seed)
-
 
 @_registered
-class KaimingUniform(_Initializer):
+class KaimingUniform(_Kaiming):
     """U[-c, c), ``c = gain sqrt(3 / fan)``: by default the law of Keras's ``HeUniform``."""
 
     law = "kaiming_uniform"
 
-    def __init__(
-        self,
-        a: float = 0,
-        mode: str = "fan_in",
-        nonlinearity: str = "leaky_relu",
-        layout: LayoutLike | None = None,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__(a=a, mode=mode, nonlinearity=nonlinearity, layout=layout, seed=seed)
-
 
 @_registered
-class KaimingNormal(_Initializer):
+class KaimingNormal(_Kaiming):
     """N(0, std^2), ``std = gain / sqrt(fan)``; Keras's ``HeNormal`` is truncated, this is not."""
 
     law = "kaiming_normal"
 
-    def __init__(
-        self,
-        a: float = 0,
-        mode: str = "fan_in",
-        nonlinearity: str = "leaky_relu",
-        layout: LayoutLike | None = None,
-        seed: Seed = None,
-    ) -> None:
-        super().__init__(a=a, mode=mode, nonlinearity=nonlinearity, layout=layout, seed=seed)
-
 
 @_registered
-class Orthogonal(_Initializer):
+class Orthogonal(_WithGain):
     """``gain`` times a Haar-distributed (semi-)orthogonal matrix (outputs, the rest): :func:`numbainit.orthogonal_`."""
 
     law = "orthogonal"
-
-    def __init__(self, gain: float = 1.0, layout: LayoutLike | None = None, seed: Seed = None) -> None:
-        super().__init__(gain=gain, layout=layout, seed=seed)
 
 
 @_registered

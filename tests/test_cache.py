@@ -84,7 +84,9 @@ def test_hits_and_edits(package, tmp_path):
     assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 2, 0]
 
 
-@pytest.mark.parametrize("path", ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/stack.py"])
+@pytest.mark.parametrize(
+    "path", ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/stack.py", "parameters.py"]
+)
 def test_every_source_counts(package, path):
     """Without compiling: the digest that is part of each kernel's name changes with any file that it is built from."""
 

@@ -7,7 +7,7 @@ parameters can be checked before it is imported.
 
 import math
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,11 @@ _COMPUTED = {"float64": FLOAT64, "complex128": FLOAT64}
 _STORED = {**SMALL, **_COMPUTED}
 
 
-@cache
 def stored(name: str) -> Format:
     """What an array of the dtype ``name`` holds, in each part where it is complex."""
     return _STORED.get(name, FLOAT32)
 
 
-@cache
 def computed(name: str) -> Format:
     """In what the values of the dtype ``name`` are made, before they are rounded to it."""
     return _COMPUTED.get(name, FLOAT32)

@@ -19,10 +19,10 @@ LOST = (OSError, EOFError, pickle.UnpicklingError)  # what a cache on the disk r
 
 @functools.cache
 def sources_digest() -> str:
-    """The first 16 hexadecimal digits of SHA-256 over the files under ``scalar/`` and ``targets/``."""
+    """The first 16 hexadecimal digits of SHA-256 over all sources that kernels take anything from."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for path in sorted([*package.glob("scalar/*.py"), *package.glob("targets/*.py")]):
+    for path in sorted([*package.glob("scalar/*.py"), *package.glob("targets/*.py"), package / "parameters.py"]):
         source = path.read_bytes()
         digest.update(f"{path.name} {len(source)} ".encode())
         digest.update(source)

@@ -12,8 +12,6 @@ from numbainit.devices import DeviceArray, on_device
 from numbainit.dtypes import COMPLEXES, FLOATS, NO_ZERO, REALS, WORDS, is_small, names, part_of
 from numbainit.errors import InvalidTypeError, InvalidValueError
 
-_ON_A_GPU = REALS[:2]
-
 
 def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) -> Any:
     """The array to fill: ``tensor`` itself, as a plain ndarray over the same memory, after every check.
@@ -40,11 +38,6 @@ def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) ->
 def _writable_on_device(array: DeviceArray, caller: str, dtypes: tuple[np.dtype, ...]) -> DeviceArray:
     if array.dtype not in dtypes:
         _check_dtype(array.dtype, caller, dtypes)
-    if array.dtype not in (*_ON_A_GPU, *WORDS):
-        raise InvalidTypeError(
-            f"{caller} fills {' and '.join(dtype.name for dtype in _ON_A_GPU)} on a GPU, for now, got {array.dtype}: "
-            "fill on the CPU, with the same values, and copy them there"
-        )
     if _may_overlap(array):
         raise _overlapping(array, caller)
     return array

@@ -64,22 +64,27 @@ def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
             f"{caller} got a tensor on torch's meta device, which has no memory: module.to_empty(device='cpu') gives "
             "it some"
         )
-    if tensor.device.type != "cpu" or tensor.layout is not torch.strided or tensor.is_quantized:
-        kind = f"{tensor.device} {str(tensor.layout).removeprefix('torch.')}{' quantized' * tensor.is_quantized}"
+    check_torch(tensor, caller)
+    plain = tensor.detach()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name == "bfloat16" or name.startswith("float8"):
+        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
+    return plain.numpy()
+
+
+def check_torch(tensor: Any, caller: str) -> None:
+    """Raise for a tensor of torch whose elements do not simply lie in memory."""
+    layout = str(tensor.layout).removeprefix("torch.")
+    if tensor.device.type not in ("cpu", "cuda") or layout != "strided" or tensor.is_quantized:
         raise InvalidTypeError(
-            f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {kind}: fill a dense one "
-            "and convert it"
+            f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {tensor.device} {layout}"
+            f"{' quantized' * tensor.is_quantized}: fill a dense one and convert it"
         )
     if tensor.is_conj() or tensor.is_neg():
         raise InvalidValueError(
             f"{caller} got a tensor that is a conjugate or negative view of other memory: pass tensor.resolve_conj()."
             "resolve_neg(), and assign the result"
         )
-    plain = tensor.detach()
-    name = str(tensor.dtype).removeprefix("torch.")
-    if name == "bfloat16" or name.startswith("float8"):
-        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
-    return plain.numpy()
 
 
 def _of_interface(tensor: Any) -> np.ndarray | None:

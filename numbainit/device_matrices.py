@@ -7,12 +7,17 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from numbainit import parameters
 from numbainit.arrays import writable
-from numbainit.devices import DeviceArray
+from numbainit.devices import DeviceArray, gpu
+from numbainit.dtypes import is_small
 from numbainit.errors import MissingExtraError
-from numbainit.fill import fill, fill_constant, gpu
+from numbainit.fill import fill, fill_constant, fill_from
 from numbainit.generator import GeneratorLike
+
+_SLACK = 15  # elements after those that are copied, since threads read whole blocks
 
 
 def eye(array: DeviceArray, row: int, column: int, count: int) -> None:
@@ -52,22 +57,31 @@ def orthogonal(weights: DeviceArray, experts: int, outputs: int, scale: float, g
     """``scale`` times Haar-distributed orthonormal columns, or rows if there are fewer, for each expert alone.
 
     Q of the QR factorisation of a Gaussian matrix, its columns times the signs of the diagonal of R: without them the
-    law is not Haar's (Mezzadri, Notices AMS 54, 2007). The first axes of ``weights`` are experts, then outputs.
+    law is not Haar's (Mezzadri, Notices AMS 54, 2007). The first axes of ``weights`` are experts, then outputs. It is
+    made in a copy, in float32 for smaller floats, so that ``weights`` may have any layout.
     """
     cupy = _cupy()
-    law = parameters.normal(0.0, 1.0, weights.dtype)
+    dtype = np.dtype("float32") if is_small(weights.dtype) else weights.dtype
+    law = parameters.normal(0.0, 1.0, dtype)
     if weights.size == 0:
         fill(weights, law, generator)
         return
     with cupy.cuda.Device(gpu().ordinal_of(weights)), _stream(cupy, weights.stream):
-        normals = cupy.empty(weights.shape, weights.dtype)
+        memory = cupy.empty(weights.size + _SLACK, dtype)
+        normals = memory[: weights.size]
         fill(writable(normals, "orthogonal_"), law, generator)
         for matrix in normals.reshape(experts, outputs, -1):
             tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
             q, r = cupy.linalg.qr(tall)
-            q *= cupy.copysign(weights.dtype.type(1), cupy.diagonal(r)) * weights.dtype.type(scale)
-            tall[...] = q
-        _as_cupy(cupy, weights)[...] = normals
+            tall[...] = q * (_signs(cupy, cupy.diagonal(r)) * dtype.type(scale))
+        fill_from(weights, parameters.COPY, (0, 0, memory.data.ptr))
+
+
+def _signs(cupy: Any, diagonal: Any) -> Any:
+    """Numbers of absolute value 1 with the signs, or phases, of others; 1 for 0."""
+    if diagonal.dtype.kind == "c":
+        return cupy.exp(1j * cupy.angle(diagonal)).astype(diagonal.dtype)
+    return cupy.copysign(diagonal.dtype.type(1), diagonal)
 
 
 def _cupy() -> Any:
@@ -80,14 +94,7 @@ def _cupy() -> Any:
 
 
 def _stream(cupy: Any, handle: int | None) -> Any:
-    return cupy.cuda.ExternalStream(handle) if handle else cupy.cuda.Stream.null
-
-
-def _as_cupy(cupy: Any, array: DeviceArray) -> Any:
-    """A CuPy array over the same memory. Built by hand: CuPy's own way would wait for the array's stream."""
-    spans = [step * (length - 1) for length, step in zip(array.shape, array.strides, strict=True)]
-    lowest = sum(min(span, 0) for span in spans)
-    size = sum(map(abs, spans)) + array.itemsize
-    memory = cupy.cuda.UnownedMemory(array.pointer + lowest, size, array.owner)
-    start = cupy.cuda.MemoryPointer(memory, -lowest)
-    return cupy.ndarray(array.shape, array.dtype, start, array.strides)
+    """CuPy's object for a handle, of which 1 and 2 are the default streams of a process and of a thread."""
+    if handle in (None, 0, 1):
+        return cupy.cuda.Stream.null
+    return cupy.cuda.Stream.ptds if handle == 2 else cupy.cuda.ExternalStream(handle)

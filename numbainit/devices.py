@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from numbainit.blocks import c_strides
+from numbainit.buffers import check_torch
+from numbainit.dtypes import is_small, part_of, small_dtype
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 
 _IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeviceArray:
     """Memory on a GPU, with the attributes of an ndarray that this package asks for.
 
@@ -54,6 +56,14 @@ class DeviceArray:
         """The same memory as elements of another dtype of the same size."""
         return dataclasses.replace(self, dtype=np.dtype(dtype))
 
+    def parts(self) -> "DeviceArray":
+        """A complex array as its real and imaginary parts along one more axis, the last; any other as it is."""
+        part = part_of(self.dtype)
+        if part is self.dtype:
+            return self
+        shape, strides = (*self.shape, 2), (*self.strides, part.itemsize)
+        return dataclasses.replace(self, shape=shape, strides=strides, dtype=part)
+
     def __getitem__(self, index: tuple[slice, ...]) -> "DeviceArray":
         """A part, by one slice with a start and a stop for each axis."""
         offset = sum(one.start * stride for one, stride in zip(index, self.strides, strict=True))
@@ -71,6 +81,8 @@ class DeviceArray:
 
 def on_device(tensor: Any, caller: str) -> DeviceArray | None:
     """The memory of an array on a GPU, or None for anything else. ``caller`` is the name that messages speak of."""
+    if _is_of_torch(tensor) and tensor.is_cuda:
+        check_torch(tensor, caller)
     interface, stream = _interface(tensor)
     if interface is None or type(tensor).__module__.partition(".")[0] in _IMMUTABLE:
         return None
@@ -84,25 +96,51 @@ def on_device(tensor: Any, caller: str) -> DeviceArray | None:
 
 
 def _described(tensor: Any, interface: dict[str, Any], stream: int | None) -> DeviceArray:
-    shape, dtype = tuple(map(int, interface["shape"])), np.dtype(interface["typestr"])
-    strides = tuple(map(int, interface.get("strides") or [dtype.itemsize * step for step in c_strides(shape)]))
+    shape, dtype = tuple(map(int, interface["shape"])), _dtype(tensor, interface["typestr"])
+    given = interface.get("strides")
+    strides = tuple(map(int, given)) if given else tuple(dtype.itemsize * step for step in c_strides(shape))
     return DeviceArray(int(interface["data"][0] or 0), shape, strides, dtype, stream, tensor)
 
 
-def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
-    """The CUDA array interface, and the stream.
+def _dtype(tensor: Any, typestr: str) -> np.dtype:
+    """What the array itself says it holds, where that is a float of ml_dtypes: they have no typestr of their own."""
+    named = getattr(tensor, "dtype", None)
+    if type(named).__module__ == "torch":
+        name = str(named).removeprefix("torch.")
+        return small_dtype(name) if name == "bfloat16" or name.startswith("float8") else np.dtype(typestr)
+    return named if isinstance(named, np.dtype) and is_small(named) else np.dtype(typestr)
 
-    torch leaves out the stream, and refuses the interface of a tensor that requires a gradient: its initialisers fill
-    such tensors, so that is allowed here too.
+
+def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
+    """The CUDA array interface, and the stream that work on the array goes to.
+
+    torch leaves out the stream, refuses the interface of a tensor that requires a gradient, which its initialisers fill
+    all the same, and has none for its float8 kinds. CuPy names the stream of the device that is current, which need not
+    be that of the array.
     """
-    torch: Any = sys.modules.get("torch")
-    tensors: Any = getattr(torch, "Tensor", ())
-    if isinstance(tensor, tensors):
-        if not tensor.is_cuda:
-            return None, None
-        return tensor.detach().__cuda_array_interface__, torch.cuda.current_stream(tensor.device).cuda_stream
+    if _is_of_torch(tensor):
+        return _interface_of_torch(sys.modules["torch"], tensor)
+    cupy: Any = sys.modules.get("cupy")
     interface = getattr(tensor, "__cuda_array_interface__", None)
-    return interface, None if interface is None else interface.get("stream")
+    if interface is None:
+        return None, None
+    if cupy is not None and isinstance(tensor, cupy.ndarray):
+        return interface, cupy.cuda.get_current_stream(tensor.device.id).ptr
+    return interface, interface.get("stream")
+
+
+def _is_of_torch(tensor: Any) -> bool:
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and isinstance(tensor, torch.Tensor)
+
+
+def _interface_of_torch(torch: Any, tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
+    if not tensor.is_cuda:
+        return None, None
+    plain = tensor.detach()
+    if plain.dtype.itemsize == 1 and plain.dtype.is_floating_point:
+        plain = plain.view(torch.uint8)
+    return plain.__cuda_array_interface__, torch.cuda.current_stream(tensor.device).cuda_stream
 
 
 def _check_memory(array: DeviceArray, caller: str) -> None:

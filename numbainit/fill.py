@@ -16,7 +16,7 @@ import numpy as np
 from numbainit.arrays import as_parts, as_words, is_regular, strided, write_everywhere
 from numbainit.blocks import Block, c_strides, whole_block, whole_shape
 from numbainit.devices import DeviceArray, gpu
-from numbainit.dtypes import part_of
+from numbainit.dtypes import is_small, part_of
 from numbainit.generator import GeneratorLike, Stream, as_generator
 from numbainit.parameters import Law, constant_law
 
@@ -103,24 +103,42 @@ def fill_constant(array: Array, value: complex, block: Block | None = None) -> N
     if not isinstance(array, DeviceArray):
         write_everywhere(array, value)
     elif array.size:
-        gpu().fill(array, constant_law(value.real), (0, 0, 0), None)
+        _fill_constant_on_device(array, value)
+
+
+def _fill_constant_on_device(array: DeviceArray, value: complex) -> None:
+    """Small floats as the integers of their bits, so that infinities and NaN need no code there."""
+    if array.dtype.kind == "c":
+        parts = array.parts()
+        for index, number in enumerate((value.real, value.imag)):
+            _fill_constant_on_device(parts.part(index * parts.itemsize, array.shape, array.strides), number)
+        return
+    if is_small(array.dtype):
+        words = f"u{array.itemsize}"
+        array, value = array.view(words), float(np.array(value, array.dtype).view(words))
+    gpu().fill(array, constant_law(value.real), (0, 0, 0), None)
 
 
 def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None) -> None:
     """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
-    if isinstance(array, DeviceArray):
-        gpu().fill(array, law, stream, block)
-        return
     dtype: np.dtype = array.dtype
     if dtype.kind == "c":
-        parts = block.of_parts() if block else None
-        fill_from(as_parts(array if block else array.squeeze()), law, stream, parts)
+        fill_from(_parts_of(array, block), law, stream, block.of_parts() if block else None)
+    elif isinstance(array, DeviceArray):
+        gpu().fill(array, law, stream, block)
     elif (array.flags.carray and dtype.isnative) or is_regular(array):
         cpu = _launcher.cpu or _launcher.load()
         memory = array if dtype.itemsize >= 4 else as_words(array)
         _fill_memory(memory, cpu.address(law.name, dtype), law, stream, block)
     else:
         _fill_in_pieces(array, law, stream, block)
+
+
+def _parts_of(array: Array, block: Block | None) -> Array:
+    """A complex array as its parts along one more axis, which NumPy may have room for only without idle ones."""
+    if isinstance(array, DeviceArray):
+        return array.parts()
+    return as_parts(array if block else array.squeeze())
 
 
 def _fill_memory(array: np.ndarray, address: int, law: Law, stream: Stream, block: Block | None) -> None:

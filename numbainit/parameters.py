@@ -41,6 +41,7 @@ class Law:
 
 
 BITS = Law("bits")
+COPY = Law("copy")  # on a GPU: the draw of its stream is the address of what is copied
 
 
 @functools.cache

@@ -19,7 +19,6 @@ import ptx
 
 BASE = 0x7F0000000000  # an address that the kernels get, a multiple of 256 as allocators give it
 CAPABILITIES = {"cc 8.0": (8, 0, ""), "cc 9.0": (9, 0, "a")}
-DTYPES = ("float32", "float64", "uint32", "int32", "uint64", "int64")  # what is filled on a GPU
 _NEEDED = {
     "numba_cuda": "numba-cuda",
     "cuda.bindings": "cuda-bindings",
@@ -71,31 +70,23 @@ class Array:
 class Launches:
     """Stands in for ``_launch`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, capability=(9, 0)):
         from numba.cuda import dispatcher
 
         from numbainit.targets import cuda
 
         monkeypatch.setattr(cuda, "_launch", self._take)
-        fake = SimpleNamespace(compute_capability=(9, 0), id=0)
+        monkeypatch.setattr(cuda, "_device_of", lambda array: cuda.Device(0, capability, 1056, 0))
+        fake = SimpleNamespace(compute_capability=capability, id=0)
         monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
 
-    def _take(self, kernel, tasks, array, arguments):
+    def _take(self, kernel, tasks, device, stream, arguments):
         self.calls.append((kernel, tasks, arguments))
         if self.memory is not None:
-            from numbainit.targets.cuda import THREADS
+            from numbainit.targets.cuda import THREADS, flat
 
             ptx.run(compiled(kernel, arguments).ptx, flat(arguments), self.grid, THREADS, self.memory)
-
-
-def flat(arguments):
-    """Tuples become parameters one by one."""
-    for argument in arguments:
-        if isinstance(argument, tuple):
-            yield from flat(argument)
-        else:
-            yield argument
 
 
 class Code:

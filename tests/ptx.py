@@ -16,7 +16,8 @@ import reference
 
 _LABEL = re.compile(r"(\$\w+):")
 _INSTRUCTION = re.compile(r"\s*(?:@(!?)(%p\d+)\s+)?([a-z][\w.]*)\s*(.*?);")
-_WIDTH = {"%rd": 64, "%r": 32, "%fd": 64, "%f": 32}
+_WIDTH = {"%rd": 64, "%r": 32, "%rs": 16, "%fd": 64, "%f": 32}
+_FORMS = {"b8": "B", "b16": "H", "b32": "I", "b64": "Q", "f32": "f", "f64": "d"}
 _COMPARE = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -25,15 +26,22 @@ _COMPARE = {
     "gt": operator.gt,
     "ge": operator.ge,
 }
+_SMALL = {"f16": "float16", "bf16": "bfloat16"}  # whose bits are held in %rs
 _BITS = {"and": operator.and_, "or": operator.or_, "xor": operator.xor}
 
 
 class Memory:
-    """Bytes from ``base`` on, and how often each was written."""
+    """Bytes from ``base`` on, and how often each was written. What is only read is ``source``, (address, bytes)."""
 
     def __init__(self, base, size):
         self.base, self.bytes, self.writes = base, bytearray(size), bytearray(size)
-        self.widest = 0
+        self.widest, self.source = 0, (0, b"")
+
+    def read(self, address, size):
+        base, data = self.source
+        begin = address - base
+        assert 0 <= begin <= len(data) - size, f"a read of {size} bytes at {begin} of {len(data)}"
+        return data[begin : begin + size]
 
     def write(self, address, data):
         begin = address - self.base
@@ -103,21 +111,40 @@ class _Program:
             return lambda r: target
         if name == "st":
             return self._store(operation, operands)
+        if name == "ld" and operation[1] == "global":
+            return self._load(operation, operands)
         if name == "ld":
             assert operation[1] == "param"
             kind, value = operation[2], self.arguments[int(re.search(r"param_(\d+)\]", operands[1])[1])]
             function, sources = (lambda: float(value) if kind[0] == "f" else value % 2**64), []
+        elif operands[1].startswith("{"):
+            sources = operands[1].strip("{}").split(", ")
+            function = _joining(_WIDTH[re.match(r"%[a-z]+", sources[0])[0]])
         else:
             function, sources = _function(operation, operands), operands[1:]
         target, places = self._register(operands[0]), [self._register(source) for source in sources]
         return _closure(function, target, places)
 
+    def _place(self, text):
+        """The register of ``[register + offset]``, and the offset."""
+        address, _, offset = text.strip("[]").partition("+")
+        return self._register(address), int(offset or 0)
+
+    def _load(self, operation, operands):
+        form, memory = "<" + _form(operation[-1]), self.memory
+        target, (address, offset) = self._register(operands[0]), self._place(operands[1])
+        assert len(operation) <= 4, f"one value, got {'.'.join(operation)}"
+
+        def step(r):
+            (r[target],) = struct.unpack(form, memory.read(r[address] + offset, struct.calcsize(form)))
+
+        return step
+
     def _store(self, operation, operands):
         kind, memory = operation[-1], self.memory
-        address, _, offset = operands[0].strip("[]").partition("+")
-        address, offset = self._register(address), int(offset or 0)
+        address, offset = self._place(operands[0])
         values = [self._register(value) for value in re.findall(r"[^\s,{}]+", operands[1])]
-        form = "<" + {"f32": "f", "f64": "d", "u32": "I", "u64": "Q", "b32": "I", "b64": "Q"}[kind] * len(values)
+        form = "<" + _form(kind) * len(values)
         top = 0 if kind[0] == "f" else 1 << int(kind[1:])  # a wider register is stored in part
         assert operation[1] == "global"
 
@@ -126,6 +153,10 @@ class _Program:
             memory.write(r[address] + offset, struct.pack(form, *data))
 
         return step
+
+
+def _form(kind):
+    return _FORMS[kind if kind[0] == "f" else f"b{kind[1:]}"]
 
 
 def _closure(function, target, places):
@@ -166,7 +197,8 @@ def _signed(value, width):
 def _function(operation, operands):
     name, kind = operation[0], operation[-1]
     if kind == "pred":
-        return {"and": lambda a, b: a and b, "or": lambda a, b: a or b, "xor": operator.ne, "not": operator.not_}[name]
+        logic = {"and": lambda a, b: a and b, "or": lambda a, b: a or b, "xor": operator.ne}
+        return (logic | {"not": operator.not_, "mov": bool})[name]
     if name == "setp":
         return _comparison(operation[1], kind)
     if name == "selp":
@@ -194,6 +226,8 @@ def _integer_function(operation):
         return lambda a, b: function(a % top, b % top)
     if name == "shr":
         return lambda a, n: ((_signed(a, width) if signed else a % top) >> min(n, width)) % top
+    if name == "prmt":
+        return _permute
     if name == "bfi":
         return lambda a, b, place, length: b & ~(((1 << length) - 1) << place) | (a & ((1 << length) - 1)) << place
     function = {
@@ -209,6 +243,13 @@ def _integer_function(operation):
         bitwise = _BITS[name]
         return lambda a, b: bitwise(a, b) % top
     return function
+
+
+def _permute(a, b, selector):
+    """Four bytes of eight, of which ``a`` holds the lower four, chosen by the lower four digits of ``selector``."""
+    digits = [(selector >> place) & 15 for place in (0, 4, 8, 12)]
+    assert max(digits) < 8, "no sign is copied"
+    return int.from_bytes(((b % 2**32 << 32 | a % 2**32) >> 8 * digit & 255 for digit in digits), "little")
 
 
 def _float_function(operation):
@@ -254,16 +295,25 @@ def _move(target, source):
     return lambda a: struct.unpack(wanted, struct.pack(given, a))[0]
 
 
+def _joining(width):
+    """Narrow registers side by side in a wider one, the first lowest."""
+    return lambda *parts: sum((part % (1 << width)) << (place * width) for place, part in enumerate(parts))
+
+
 def _conversion(operation):
     """``cvt.to.from`` or ``cvt.rn.to.from``."""
     to, source = operation[-2:]
     width = int(source[1:])
-    if to[0] != "f":
-        assert source[0] != "f"
+    if to[0] not in "bf":
+        assert (source[0] == "f") == (operation[1] == "rzi"), ".".join(operation)
         target = 1 << int(to[1:])
+        if source[0] == "f":
+            return lambda a: int(a) % target
         return (lambda a: _signed(a, width) % target) if source[0] == "s" else (lambda a: a % (1 << width) % target)
-    exact = int(to[1:]) > width if source[0] == "f" else False
+    exact = int(to.lstrip("bf")) > width if source[0] == "f" else False
     assert exact or operation[1] == "rn", ".".join(operation)
+    if to in _SMALL:
+        return lambda a: reference.small_code(a, _SMALL[to])
     if source[0] == "f":
         return lambda a: reference.mul(a, 1.0, int(to[1:])) if math.isfinite(a) else a
     if source[0] == "s":

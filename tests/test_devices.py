@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
+import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
 from numbainit import devices
 from numbainit.arrays import writable
 from numbainit.devices import DeviceArray
@@ -28,17 +29,48 @@ class Array:
         } | entries
 
 
+class Device(str):
+    type = "cuda"
+
+
+class Dtype:
+    """torch's dtypes; the package looks at where they come from."""
+
+    is_floating_point = True
+
+    def __init__(self, name, itemsize):
+        self.name, self.itemsize = name, itemsize
+
+    def __str__(self):
+        return f"torch.{self.name}"
+
+
+Dtype.__module__ = "torch"
+
+
 class Tensor:
     """torch's tensors as far as they matter: the interface is there only after ``detach``."""
 
-    is_cuda, device = True, "cuda:1"
+    is_cuda, device, layout, is_quantized, conjugate = True, Device("cuda:1"), "torch.strided", False, False
+
+    def __init__(self, name="float32", itemsize=4):
+        self.dtype = Dtype(name, itemsize)
+
+    def is_conj(self):
+        return self.conjugate
+
+    def is_neg(self):
+        return False
 
     @property
     def __cuda_array_interface__(self):
         raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad")
 
     def detach(self):
-        return Array(version=2, strides=None)
+        typestr = {"bfloat16": "<V2", "float32": "<f4"}.get(self.dtype.name)  # float8 kinds have none
+        plain = Array(version=2, strides=None, **{"dtype": typestr} if typestr else {})
+        plain.dtype, plain.view = self.dtype, lambda dtype: Array(dtype=dtype, version=2, strides=None)
+        return plain
 
 
 class HostTensor(Tensor):
@@ -53,7 +85,7 @@ class HostTensor(Tensor):
 def torch(monkeypatch):
     stream = SimpleNamespace(cuda_stream=77)
     cuda = SimpleNamespace(current_stream=lambda device: stream if device == "cuda:1" else None)
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, cuda=cuda))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(Tensor=Tensor, cuda=cuda, uint8="|u1"))
 
 
 def test_description():
@@ -89,17 +121,61 @@ def test_torch_is_asked_for_its_stream_and_for_a_tensor_without_gradient(torch):
     assert (array.stream, array.strides, array.pointer) == (77, (12, 4), ADDRESS)
 
 
+@pytest.mark.parametrize(("name", "itemsize"), [("bfloat16", 2), ("float8_e4m3fn", 1), ("float8_e5m2", 1)])
+def test_small_floats_of_torch(torch, name, itemsize):
+    array = writable(Tensor(name, itemsize), "normal_")
+    assert (array.dtype, array.itemsize, array.shape) == (np.dtype(name), itemsize, (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("entries", "error", "message"),
+    [
+        ({"layout": "torch.sparse_coo"}, init.InvalidTypeError, "got one that is cuda:1 sparse_coo: fill a dense one"),
+        ({"conjugate": True}, init.InvalidValueError, "a conjugate or negative view of other memory: pass tensor.res"),
+        ({"dtype": Dtype("float8_e8m0fnu", 1)}, init.InvalidTypeError, "float8_e8m0fnu has no zero and no sign"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_tensors_that_cannot_be_filled(torch, entries, error, message):
+    tensor = Tensor()
+    vars(tensor).update(entries)
+    with pytest.raises(error, match=message):
+        init.normal_(tensor, generator=0)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2fnuz"])
+def test_small_floats_of_ml_dtypes_are_known_by_the_dtype_of_the_array(name):
+    array = Array()
+    array.dtype = np.dtype(name)
+    array.__cuda_array_interface__["typestr"] = f"<V{array.dtype.itemsize}"
+    described = writable(array, "normal_")
+    assert described.dtype == np.dtype(name)
+    assert described.strides == (3 * array.dtype.itemsize, array.dtype.itemsize)
+
+
+def test_cupy_is_asked_for_the_stream_of_the_device_of_the_array(monkeypatch):
+    """Its interface names the stream of the current device."""
+    array = Array(stream=5)
+    array.device = SimpleNamespace(id=1)
+    cuda = SimpleNamespace(get_current_stream=lambda device: SimpleNamespace(ptr={0: 5, 1: 6}[device]))
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(ndarray=Array, cuda=cuda))
+    assert writable(array, "normal_").stream == 6
+
+
+@pytest.mark.parametrize("dtype", ["<c8", "<c16"])
+def test_parts_of_complex_arrays(dtype):
+    array = writable(Array(dtype=dtype, strides=(64, 16)), "normal_")
+    parts, itemsize = array.parts(), np.dtype(dtype).itemsize // 2
+    assert (parts.shape, parts.strides, parts.itemsize) == ((2, 3, 2), (64, 16, itemsize), itemsize)
+    assert parts.parts() is parts
+
+
 def test_views_of_words():
     array = writable(Array(dtype="<i8"), "bits_", (np.dtype("i8"),))
     assert array.view("u8").dtype == np.uint64
 
 
 WRONG = [
-    (
-        {"dtype": "<f2"},
-        init.InvalidTypeError,
-        "normal_ fills float32 and float64 on a GPU, for now, got float16: fill on the CPU",
-    ),
     ({"dtype": "<i4"}, init.InvalidTypeError, "normal_ fills arrays of float32, .*, got int32"),
     ({"dtype": ">f4"}, init.InvalidTypeError, "normal_ fills device arrays in native byte order, got >f4: use float32"),
     ({"data": (ADDRESS, True)}, init.InvalidValueError, "normal_ got a read-only device array: pass a copy"),

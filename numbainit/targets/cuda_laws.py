@@ -14,6 +14,7 @@ from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32
 from numbainit.scalar.purposes import ACCEPTANCE, LOW, MASK
 from numbainit.scalar.rounding import fma
+from numbainit.targets.device_memory import load
 
 _32 = np.uint64(32)
 _1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
@@ -30,11 +31,16 @@ def _words(stream, block, tag):
 
 
 @inline
+def lane(number, values):
+    """The value of element ``number`` among the four of its block. By selects: an index needs memory."""
+    even, odd = (values[2] if number & _2 else values[0]), (values[3] if number & _2 else values[1])
+    return odd if number & _1 else even
+
+
+@inline
 def mask_word(stream, place):
-    """The word that decides whether element ``place`` of a sparse matrix stays. By selects: an index needs memory."""
-    w0, w1, w2, w3 = _words(stream, place // _4, MASK)
-    even, odd = (w2 if place & _2 else w0), (w3 if place & _2 else w1)
-    return odd if place & _1 else even
+    """The word that decides whether element ``place`` of a sparse matrix stays."""
+    return lane(place, _words(stream, place // _4, MASK))
 
 
 @inline
@@ -54,16 +60,38 @@ def bits64(stream, block, tag, numbers):
     return _joined(h0, l0), _joined(h1, l1), _joined(h2, l2), _joined(h3, l3)
 
 
-@inline
-def constant32(stream, block, tag, numbers):
-    value = np.float32(numbers[0])
-    return value, value, value, value
+def _constant(kind):
+    """One value everywhere; of small floats, its bits."""
+
+    @inline
+    def constant(stream, block, tag, numbers):
+        value = kind(numbers[0])
+        return value, value, value, value
+
+    return constant
 
 
-@inline
-def constant64(stream, block, tag, numbers):
-    value = numbers[0]
-    return value, value, value, value
+constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.float32, np.float64))
+
+
+def _copy(kind):
+    """Values that lie in memory already: ``stream`` begins with the address of whole blocks of them."""
+
+    @inline
+    def copy(stream, block, tag, numbers):
+        address, place = np.int64(stream[0]), np.int64(block * _4)
+        like = kind(0)
+        return (
+            load(address, place, like),
+            load(address, place + 1, like),
+            load(address, place + 2, like),
+            load(address, place + 3, like),
+        )
+
+    return copy
+
+
+copy32, copy64 = map(_copy, (np.float32, np.float64))
 
 
 @inline
@@ -93,22 +121,43 @@ def uniform64(stream, block, tag, numbers):
 
 
 @inline
-def normal32(stream, block, tag, numbers):
-    mean, std = np.float32(numbers[0]), np.float32(numbers[1])
+def _normals32(stream, block, tag, std, even, odd):
+    """N(even, std^2) and N(odd, std^2) in turn."""
     w0, w1, w2, w3 = _words(stream, block, tag)
     z0, z1 = laws.normal_pair32(w0, w1)
     z2, z3 = laws.normal_pair32(w2, w3)
-    return fma(z0, std, mean), fma(z1, std, mean), fma(z2, std, mean), fma(z3, std, mean)
+    return fma(z0, std, even), fma(z1, std, odd), fma(z2, std, even), fma(z3, std, odd)
 
 
 @inline
-def normal64(stream, block, tag, numbers):
-    mean, std = numbers[0], numbers[1]
+def _normals64(stream, block, tag, std, even, odd):
     h0, h1, h2, h3 = _words(stream, block, tag)
     l0, l1, l2, l3 = _words(stream, block, tag | LOW)
     z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
     z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
-    return fma(z0, std, mean), fma(z1, std, mean), fma(z2, std, mean), fma(z3, std, mean)
+    return fma(z0, std, even), fma(z1, std, odd), fma(z2, std, even), fma(z3, std, odd)
+
+
+@inline
+def normal32(stream, block, tag, numbers):
+    mean = np.float32(numbers[0])
+    return _normals32(stream, block, tag, np.float32(numbers[1]), mean, mean)
+
+
+@inline
+def normal64(stream, block, tag, numbers):
+    return _normals64(stream, block, tag, numbers[1], numbers[0], numbers[0])
+
+
+@inline
+def complex_normal32(stream, block, tag, numbers):
+    """Real and imaginary parts in turn, each around its own mean."""
+    return _normals32(stream, block, tag, np.float32(numbers[1]), np.float32(numbers[0]), np.float32(numbers[2]))
+
+
+@inline
+def complex_normal64(stream, block, tag, numbers):
+    return _normals64(stream, block, tag, numbers[1], numbers[0], numbers[2])
 
 
 trunc_normal32, trunc_normal64 = normal32, normal64

@@ -11,6 +11,9 @@ import pytest
 
 import gpu
 import numbainit as init
+from numbainit.arrays import writable
+from numbainit.fill import fill_from
+from numbainit.parameters import COPY
 from numbainit.scalar import elementary
 
 pytestmark = gpu.needed
@@ -20,6 +23,7 @@ _LAWS = {
     "constant": (init.constant_, (0.5,)),
     "uniform": (init.uniform_, (-1.0, 1.0)),
     "normal": (init.normal_, (0.0, 2.0)),
+    "complex_normal": (init.normal_, (1.0 + 2.0j, 2.0)),
     "trunc_normal": (init.trunc_normal_, ()),
     "tail": (init.trunc_normal_, (0.0, 1.0, 3.0, 4.0)),
 }
@@ -29,19 +33,38 @@ _WAYS = {
     "block": {"shape": (2, 3, 5)},
 }
 _BLOCK = init.Block((4, 6, 7), (1, 2, 1))
-KERNELS = [f"{law} {width} {way}" for law in _LAWS for width in (32, 64) for way in _WAYS] + ["sparse 32", "sparse 64"]
+SMALL = ("bfloat16", "float16", "float8_e4m3fn")
+#: law, dtype, kind of memory
+KERNELS = [f"{law} {width} {way}" for law in _LAWS for width in (32, 64) for way in _WAYS]
+KERNELS += [f"{law} {dtype} contiguous" for law in ("constant", "uniform", "normal", "trunc_normal") for dtype in SMALL]
+KERNELS += [*(f"tail bfloat16 {way}" for way in _WAYS), *(f"copy {dtype} contiguous" for dtype in (32, 64, "bfloat16"))]
+KERNELS += [f"sparse {dtype}" for dtype in (32, 64, "bfloat16", "complex128")]
 KERNELS = [kernel for kernel in KERNELS if not re.fullmatch("constant .* block", kernel)]
 CODES = [(kernel, capability) for kernel in KERNELS for capability in gpu.CAPABILITIES]
 
 
+def dtype_of(law, name):
+    if law == "complex_normal":
+        return np.dtype({"32": "c8", "64": "c16"}[name])
+    return np.dtype(f"{'u' if law == 'bits' else 'f'}{int(name) // 8}" if name in ("32", "64") else name)
+
+
+def itemsize(name):
+    """The bytes of what is stored: of a part of a complex number."""
+    return {"32": 4, "64": 8}.get(name) or dtype_of("", name).itemsize
+
+
 def most_registers(name):
-    """A multiprocessor runs 2,048 threads, as many as it can, with 32 registers each; 1,536 with 40, 1,024 with 64."""
-    law, width, *way = name.split()
-    if law == "tail":
-        return 72 if width == "64" else 48
+    """A multiprocessor runs 2,048 threads, as many as it can, with 32 registers each.
+
+    1,536 with 40, 1,280 with 48, 1,024 with 56 and 768 with 80.
+    """
+    law, dtype, *way = name.split()
+    if law == "tail" and dtype == "64":
+        return 80
     if way == ["contiguous"]:
-        return 32 if width == "32" else 40
-    return 48
+        return {"tail": 40, "trunc_normal": 48 if dtype == "64" else 32}.get(law, 40 if dtype == "64" else 32)
+    return 56 if law in ("trunc_normal", "tail") else 48
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +74,23 @@ def launched():
     with pytest.MonkeyPatch.context() as monkeypatch:
         launches = gpu.Launches(monkeypatch)
         for name in KERNELS:
-            law, width, *way = name.split()
-            dtype = f"{'u' if law == 'bits' else 'f'}{int(width) // 8}"
-            if law == "sparse":
-                init.sparse_(gpu.Array((6, 5), dtype), 0.5, generator=0)
-            else:
-                fill, parameters = _LAWS[law]
-                keywords = {} if law == "constant" else {"generator": 0}
-                keywords |= {"block": _BLOCK} if way == ["block"] else {}
-                fill(gpu.Array(dtype=dtype, **_WAYS[way[0]]), *parameters, **keywords)
+            launch(*name.split())
             kernel, _, arguments = launches.calls[-1]
             found[name] = kernel, arguments
         yield found
+
+
+def launch(law, dtype, way=None):
+    dtype = dtype_of(law, dtype)
+    if law == "sparse":
+        init.sparse_(gpu.Array((6, 5), dtype), 0.5, generator=0)
+    elif law == "copy":
+        fill_from(writable(gpu.Array(dtype=dtype, **_WAYS[way]), "copy"), COPY, (0, 0, gpu.BASE))
+    else:
+        fill, parameters = _LAWS[law]
+        keywords = {} if law == "constant" else {"generator": 0}
+        keywords |= {"block": _BLOCK} if way == "block" else {}
+        fill(gpu.Array(dtype=dtype, **_WAYS[way]), *parameters, **keywords)
 
 
 @pytest.fixture(params=CODES, ids=lambda code: ", ".join(code))
@@ -73,11 +101,12 @@ def code(request, launched):
     return compiled
 
 
-def test_every_kernel_of_the_target_is_tested(launched):
-    from numbainit.targets import cuda
+def test_every_law_of_the_target_is_tested(launched):
+    from numbainit.targets import cuda_laws
 
-    known = {kernel for pair in cuda.KERNELS.values() for kernel in pair if kernel} | {*cuda.SPARSE.values()}
-    assert {kernel for kernel, _ in launched.values()} == known
+    names = (re.fullmatch(r"([a-z]\w*[a-z])\d+", name) for name in vars(cuda_laws) if name != "philox4x32")
+    assert {name.split()[0] for name in KERNELS} == {"sparse", *(name[1] for name in names if name)}
+    assert len({id(kernel) for kernel, _ in launched.values()}) == len(KERNELS) - 1  # constants of 16 bits are one
 
 
 def test_everything_stays_in_registers(code):
@@ -85,10 +114,33 @@ def test_everything_stays_in_registers(code):
     assert code.registers <= most_registers(code.name)
 
 
-def test_values_are_stored_sixteen_bytes_at_a_time(code):
-    _, width, *way = code.name.split()
-    vectors = code.count(r"STG\.E\.128")
-    assert vectors == ((1 if width == "32" else 2) if way == ["contiguous"] else 0)
+def test_values_are_stored_as_many_at_a_time_as_can_be(code):
+    """Sixteen bytes; of small floats what a block has, where arithmetic bounds the law."""
+    law, dtype, *way = code.name.split()
+    stores = {width: code.count(rf"STG\.E{name}") for width, name in ((16, r"\.128"), (8, r"\.64"), (4, ""))}
+    if way != ["contiguous"]:
+        assert stores[16] == 0
+    elif itemsize(dtype) >= 4 or law in ("constant", "uniform", "copy"):
+        assert stores[16] == max(itemsize(dtype) // 4, 1)
+    else:
+        assert stores[4 * itemsize(dtype)] == 1
+
+
+@pytest.mark.parametrize("law", ["uniform", "trunc_normal"])
+def test_small_floats_of_a_gpu_that_has_instructions_for_them_take_few_more(launched, law):
+    """Two floats become two of 16 bits in one instruction."""
+    code = gpu.compiled(*launched[f"{law} bfloat16 contiguous"])
+    assert code.count(r"F2FP\.BF16\.F32\.PACK_AB.*") == (4 if law == "uniform" else 2)
+    assert gpu.compiled(*launched[f"{law} float16 contiguous"]).count(r"F2FP\.F16\.F32\.PACK_AB.*") in (2, 4)
+
+
+def test_bfloat16_on_a_gpu_that_has_no_instruction_for_it(monkeypatch):
+    launches = gpu.Launches(monkeypatch, (7, 5))
+    init.uniform_(gpu.Array((30,), "bfloat16"), generator=0)
+    kernel, _, arguments = launches.calls[-1]
+    code = gpu.compiled(kernel, arguments, (7, 5, ""))
+    assert not code.count_ptx(r"cvt\.rn\.bf16\S*")
+    assert code.count(r"STG\.E\.128\.SYS|STG\.E\.128") == 1
 
 
 def test_no_float_operation_can_be_fused_with_another(code):
@@ -142,9 +194,10 @@ def test_approximations_are_only_the_seeds_of_exact_results(code):
 
 def test_words_take_one_product_each(code):
     """Ten rounds of two products; 64-bit multiplications would take three instructions and more."""
-    law, width, *way = code.name.split()
+    law, dtype, *way = code.name.split()
     if law in ("uniform", "normal", "trunc_normal") and way == ["contiguous"]:
-        assert code.count_ptx(r"mul\.wide\.u32") <= (20 if width == "32" else 40)
+        blocks = 16 // itemsize(dtype) // 4 if law == "uniform" and itemsize(dtype) < 4 else 1
+        assert code.count_ptx(r"mul\.wide\.u32") <= (40 if dtype == "64" else 20 * blocks)
         assert not code.count(r"IMAD\.HI.*")
 
 

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import gpu
 import numbainit as init
 from numbainit.devices import DeviceArray
 
@@ -17,15 +16,33 @@ DEVICE = 1
 PROCESSORS = 132
 
 
-class Device(contextlib.AbstractContextManager):
-    MULTIPROCESSOR_COUNT = PROCESSORS
-    entered = 0
+class Gpu(contextlib.AbstractContextManager):
+    MULTIPROCESSOR_COUNT, compute_capability = PROCESSORS, (9, 0)
+
+    def __init__(self, driver, context):
+        self.driver, self.context = driver, context
 
     def __enter__(self):
-        self.entered += 1
+        self.before, self.driver.context = self.driver.context, self.context
 
     def __exit__(self, *error):
-        self.entered -= 1
+        self.driver.context = self.before
+
+
+class Kernel:
+    """Stands in for a dispatcher: loaded on a device it is the pair of itself and the context that it lives in."""
+
+    def __init__(self, driver):
+        self.compiled = 0
+        cufunc = SimpleNamespace(get_cufunc=lambda: SimpleNamespace(kernel=(self, driver.context)))
+        self.result = SimpleNamespace(library=cufunc)
+
+    def typeof_pyval(self, value):
+        return type(value)
+
+    def compile(self, kinds):
+        self.compiled += 1
+        return self.result
 
 
 @pytest.fixture
@@ -33,32 +50,36 @@ def target(monkeypatch):
     """The target with two devices, of which arrays are on the second; ``target.launches`` holds what was launched."""
     from numbainit.targets import cuda
 
-    gpus = [Device(), Device()]
-    launches = []
+    driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
+    driver.cuPointerGetAttribute = lambda attribute, pointer: DEVICE if pointer else None
+    driver.cuCtxGetCurrent = lambda: driver.context
+    gpus, launches, made = [Gpu(driver, 100), Gpu(driver, 101)], [], {}
 
-    class Kernel:
-        def __getitem__(self, configuration):
-            assert [device.entered for device in gpus] == [0, 1], "launched on the wrong device"
-            return lambda *arguments: launches.append((*configuration, arguments))
+    def launch(stream, configuration, loaded, *arguments):
+        kernel, context = loaded
+        assert driver.context == context == 101, "launched on the wrong device"
+        launches.append((configuration.grid, configuration.block, stream, kernel, arguments))
 
-    kernels = {key: cuda.Kernels(Kernel(), Kernel(), Kernel()) for key in cuda.KERNELS}
-    driver = SimpleNamespace(
-        cuPointerGetAttribute=lambda attribute, pointer: DEVICE if pointer else None, get_version=lambda: (13, 0)
-    )
+    def kernels(*key):
+        return made.setdefault(key, cuda.Kernels(*(Kernel(driver) for _ in range(3)), 1))
+
     fake = SimpleNamespace(
         gpus=gpus,
-        external_stream=lambda handle: f"stream {handle}",
         is_available=lambda: True,
         cuda_error=lambda: None,
         runtime=SimpleNamespace(get_version=lambda: (13, 0)),
     )
     monkeypatch.setattr(cuda, "cuda", fake)
     monkeypatch.setattr(cuda, "api", SimpleNamespace(driver=driver, binding=cuda.api.binding, CudaAPIError=OSError))
-    monkeypatch.setattr(cuda, "KERNELS", kernels)
-    monkeypatch.setattr(cuda, "SPARSE", {4: Kernel(), 8: Kernel()})
-    cuda.check_driver.cache_clear()
-    yield SimpleNamespace(launches=launches, cuda=fake, driver=driver)
-    cuda.check_driver.cache_clear()
+    monkeypatch.setattr(cuda, "kernels", kernels)
+    monkeypatch.setattr(cuda, "launch", launch)
+    monkeypatch.setattr(cuda, "Stream", SimpleNamespace(from_handle=lambda handle: f"stream {handle}"))
+    monkeypatch.setattr(cuda, "_loaded", {})
+    for function in (cuda.check_driver, cuda._device):
+        function.cache_clear()
+    yield SimpleNamespace(launches=launches, cuda=fake, driver=driver, kernels=made)
+    for function in (cuda.check_driver, cuda._device):
+        function.cache_clear()
 
 
 def array(size, stream=None):
@@ -75,7 +96,7 @@ def fill(size, stream=None):
 @pytest.mark.parametrize(
     ("size", "grid"),
     [
-        (1, 128),  # Numba warns of fewer
+        (1, 1),
         (4 * 256 * 128, 128),
         (4 * 256 * 128 + 1, 129),
         (4 * 256 * 8 * PROCESSORS + 1, 8 * PROCESSORS),
@@ -84,22 +105,56 @@ def fill(size, stream=None):
 )
 def test_a_launch_has_the_threads_that_have_work_up_to_what_the_device_holds(target, size, grid):
     fill(size)
-    ((blocks, threads, _, arguments),) = target.launches
-    assert (blocks, threads) == (grid, 256)
-    assert arguments == ((4096, size, max(size - 3, 0)), 0, 1, 2, 3, (0.0, 1.0))
+    ((blocks, threads, _, _, arguments),) = target.launches
+    assert (blocks, threads) == ((grid, 1, 1), (256, 1, 1))
+    assert arguments == (4096, size, max(size - 3, 0), 0, 1, 2, 3, 0.0, 1.0)
 
 
-@pytest.mark.parametrize(("stream", "used"), [(None, 0), (0, 0), (1, "stream 1"), (2, "stream 2"), (77, "stream 77")])
-def test_a_launch_goes_to_the_stream_of_the_array(target, stream, used):
+@pytest.mark.parametrize("stream", [None, 0, 1, 2, 77])
+def test_a_launch_goes_to_the_stream_of_the_array(target, stream):
     fill(100, stream)
-    assert target.launches[0][2] == used
+    assert target.launches[0][2] == f"stream {stream or 0}"
 
 
-def test_errors_of_a_launch_reach_the_caller(target):
-    target.cuda.external_stream = lambda handle: (_ for _ in ()).throw(RuntimeError("launch failed"))
+@pytest.mark.parametrize("context", [0, 100, 101])
+def test_the_context_of_the_caller_is_what_it_was(target, context):
+    target.driver.context = context
+    fill(100)
+    fill(100)
+    assert target.driver.context == context
+    assert [kernel.compiled for kernel in next(iter(target.kernels.values()))[:3]] == [1, 0, 0]
+
+
+def test_kernels_are_those_of_the_capability(target):
+    fill(100)
+    ((name, dtype, capability),) = target.kernels
+    assert (name, dtype, capability) == ("normal", np.float32, (9, 0))
+
+
+@pytest.mark.parametrize("first", [0, 2**63 - 4, 2**63, 2**64 - 200])
+def test_numbers_beyond_63_bits_pass_as_the_same_bits(target, first):
+    """All arguments are int64: another type would make Numba compile another kernel, with floats in it."""
+    from numbainit.blocks import Block
+    from numbainit.fill import fill_from
+    from numbainit.parameters import Law
+
+    block = Block((4,), (0,))
+    object.__setattr__(block, "shape", (first + 100,))  # as for the parts of complex elements
+    object.__setattr__(block, "start", (first,))
+    fill_from(array(100), Law("normal", (0.0, 1.0)), (1, 2, 3), block)
+    number = target.launches[0][4][3]
+    assert -(2**63) <= number < 2**63
+    assert number % 2**64 == first
+
+
+def test_errors_of_a_launch_reach_the_caller(target, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("launch failed")
+
+    monkeypatch.setattr("numbainit.targets.cuda.launch", fail)
     with pytest.raises(RuntimeError, match="launch failed"):
         fill(100, 5)
-    assert [device.entered for device in target.cuda.gpus] == [0, 0]
+    assert target.driver.context == 0
 
 
 def test_no_card(target):
@@ -128,58 +183,3 @@ def test_memory_that_the_driver_does_not_know(target):
     target.driver.cuPointerGetAttribute = unknown
     with pytest.raises(init.InvalidValueError, match="address 0x1000, which the CUDA driver does not know"):
         fill(3)
-
-
-# ---- the same by way of Numba's dispatcher, up to the call of the driver ----
-
-
-@pytest.fixture
-def launched(monkeypatch):
-    """What reaches the driver: (handle of the stream, configuration, arguments); compiling is real."""
-    from numba.cuda import codegen, dispatcher
-
-    taken = []
-    device = SimpleNamespace(compute_capability=(9, 0), id=0)
-    function = SimpleNamespace(kernel=None, module=SimpleNamespace(initialized=True))
-    module = SimpleNamespace(get_function=lambda name: function)
-    context = SimpleNamespace(device=device, create_module_image=lambda *image: module)
-    monkeypatch.setattr(dispatcher, "get_current_device", lambda: device)
-    monkeypatch.setattr(codegen.devices, "get_context", lambda: context)
-
-    def take(stream, configuration, kernel, *arguments):
-        taken.append((int(stream.handle), configuration, [argument.value for argument in arguments]))
-
-    monkeypatch.setattr(dispatcher, "launch", take)
-    return taken
-
-
-@gpu.needed
-@pytest.mark.parametrize("handle", [0, 1, 2, 0x7F00])
-def test_arguments_reach_the_driver_one_by_one_and_without_a_warning(launched, handle):
-    from numba.cuda.cudadrv.driver import Stream, binding
-
-    from numbainit.targets import cuda, cuda_laws
-
-    kernel = cuda._direct(cuda_laws.normal32, cuda._put_strided)  # not the one that others launch
-    stream = Stream(binding.CUstream(handle), external=True) if handle else 0
-    where = 0x7F0000000000, 100, (2, 50), (50, -1)
-    kernel[cuda._FEWEST_BLOCKS, cuda.THREADS, stream](where, 2**40, 2**32 - 1, 2, 3, (0.5, 2.0))
-    ((used, configuration, arguments),) = launched
-    assert used == handle
-    assert (configuration.grid, configuration.block) == ((128, 1, 1), (256, 1, 1))
-    assert arguments == [0x7F0000000000, 100, 2, 50, 50, -1, 2**40, 2**32 - 1, 2, 3, 0.5, 2.0]
-
-
-@gpu.needed
-def test_an_error_of_the_driver_reaches_the_caller(launched, monkeypatch):
-    from numba.cuda import dispatcher
-
-    from numbainit.targets import cuda, cuda_laws
-
-    def fail(*arguments):
-        raise RuntimeError("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES")
-
-    monkeypatch.setattr(dispatcher, "launch", fail)
-    kernel = cuda._direct(cuda_laws.bits32, cuda._put_contiguous)
-    with pytest.raises(RuntimeError, match="LAUNCH_OUT_OF_RESOURCES"):
-        kernel[cuda._FEWEST_BLOCKS, cuda.THREADS]((4096, 4, 1), 0, 1, 2, 3, (0.0,))

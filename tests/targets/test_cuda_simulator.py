@@ -22,7 +22,7 @@ PROGRAM = """
 import json, warnings
 import numpy as np
 from numbainit.scalar import philox
-from numbainit.targets import cuda as target, cuda_laws as laws
+from numbainit.targets import cuda as target, cuda_laws as laws, cuda_loops as loops
 
 warnings.simplefilter("error")
 np.seterr(over="ignore")  # words wrap
@@ -36,12 +36,20 @@ def store(memory, place, value):
     memory.append((int(place), int(value)))
 
 
-def store_four(memory, place, *values):
+def store_all(memory, place, values):
     assert place % 4 == 0, "a vector at a place that the case below does not align"
     memory.extend((int(place) + lane, int(value)) for lane, value in enumerate(values))
 
 
-philox.wide_product, target.store, target.store_four = wide_product, store, store_four
+def store_some(memory, place, values, size):
+    memory.extend((int(place) + lane, int(value)) for lane, value in enumerate(values) if 0 <= place + lane < size)
+
+
+philox.wide_product, loops.store, loops.store_all, loops.store_some = wide_product, store, store_all, store_some
+
+
+def code(value):
+    return value
 
 
 def index_law(stream, block, tag, numbers):
@@ -62,30 +70,43 @@ def run(kernel, grid, *arguments):
     return sorted(memory)
 
 
-put = {"contiguous": target._put_contiguous, "strided": target._put_strided}
+put = {"contiguous": loops.put_contiguous, "strided": loops.put_strided}
+words = {size: target.kernels("bits", np.dtype(f"u{size}"), (9, 0)) for size in (4, 8)}
+direct = {(way, blocks): target._fill_kernel(loops.direct(index_law, put[way], blocks)) for way, blocks in RUNS}
+by_rejection = {
+    way: target._fill_kernel(loops.by_rejection(attempt_law, code, put[way], np.float64)) for way in put
+}
+block_direct = target._fill_kernel(loops.block_direct(index_law))
+block_by_rejection = target._fill_kernel(loops.block_by_rejection(attempt_law, code, np.float64))
 found = {}
 for name, (way, grid, first, where) in CASES.items():
     rest = first, 1, 2, 3
     found[name] = {
-        "indices": run(target._direct(index_law, put[way]), grid, where, *rest, (0.0,)),
-        "attempts": run(target._by_rejection(attempt_law, put[way], np.float64), grid, where, *rest, (0.0, 1e9)),
-        "bits32": run(getattr(target.KERNELS["bits", 4], way), grid, where, *rest, (0.0,)),
-        "bits64": run(getattr(target.KERNELS["bits", 8], way), grid, where, *rest, (0.0,)),
+        "indices": run(direct[way, 1], grid, where, *rest, (0.0,)),
+        "attempts": run(by_rejection[way], grid, where, *rest, (0.0, 1e9)),
+        "bits32": run(getattr(words[4], way), grid, where, *rest, (0.0,)),
+        "bits64": run(getattr(words[8], way), grid, where, *rest, (0.0,)),
     }
+    for blocks in (2, 4):
+        if way == "contiguous":  # whose vectors hold more, so that fewer begin where a whole one fits
+            shorter = *where[:2], max(where[2] - 4 * (blocks - 1), 0)
+            found[name][f"{blocks} blocks"] = run(direct[way, blocks], grid, shorter, *rest, (0.0,))
 for name, (grid, shape, strides, zeros) in SPARSE.items():
-    found[name] = run(target.SPARSE[4], grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
+    found[name] = run(target.mask_kernel(4), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
+    found[name + " wide"] = run(target.mask_kernel(16), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
 for name, (grid, shape, strides, steps, first) in BLOCKS.items():
     where = 0, int(np.prod(shape)), shape, strides, steps
     rest = first, 1, 2, 3
     found[name] = {
-        "indices": run(target._block_direct(index_law), grid, where, *rest, (0.0,)),
-        "attempts": run(target._block_by_rejection(attempt_law, np.float64), grid, where, *rest, (0.0, 1e9)),
-        "bits32": run(target.KERNELS["bits", 4].block, grid, where, *rest, (0.0,)),
+        "indices": run(block_direct, grid, where, *rest, (0.0,)),
+        "attempts": run(block_by_rejection, grid, where, *rest, (0.0, 1e9)),
+        "bits32": run(words[4].block, grid, where, *rest, (0.0,)),
     }
 for name, (grid, shape, strides, place, zeros) in SPARSE_BLOCKS.items():
-    found[name] = run(target.SPARSE[4], grid, None, shape, strides, place, zeros, 1, 2, 3)
+    found[name] = run(target.mask_kernel(4), grid, None, shape, strides, place, zeros, 1, 2, 3)
 print(json.dumps(found))
 """
+RUNS = [("contiguous", 1), ("contiguous", 2), ("contiguous", 4), ("strided", 1)]  # blocks that a thread makes at a time
 CASES = {
     "one": ("contiguous", 1, 0, (0, 1, 0)),
     "a tail": ("contiguous", 1, 0, (0, 7, 4)),
@@ -126,7 +147,7 @@ def simulated():
     environment = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
     environment |= {"NUMBA_ENABLE_CUDASIM": "1", "NUMBA_DISABLE_JIT": "1"}
     environment["PYTHONPATH"] = str(Path(init.__file__).parents[1])
-    cases = {"CASES": CASES, "SPARSE": SPARSE, "BLOCKS": BLOCKS, "SPARSE_BLOCKS": SPARSE_BLOCKS}
+    cases = {"RUNS": RUNS, "CASES": CASES, "SPARSE": SPARSE, "BLOCKS": BLOCKS, "SPARSE_BLOCKS": SPARSE_BLOCKS}
     program = "\n".join([*(f"{name} = {value!r}" for name, value in cases.items()), PROGRAM])
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
@@ -154,6 +175,13 @@ def test_every_element_is_written_once_by_its_word(simulated, name):
     check(simulated[name]["indices"], where, range(first, first + where[1]))
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[0] == "contiguous"])
+@pytest.mark.parametrize("blocks", [2, 4])
+def test_so_it_is_with_several_blocks_at_a_time(simulated, name, blocks):
+    _, _, first, where = CASES[name]
+    check(simulated[name][f"{blocks} blocks"], where, range(first, first + where[1]))
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_every_element_keeps_its_first_accepted_attempt(simulated, name):
     _, _, first, where = CASES[name]
@@ -175,6 +203,8 @@ def test_sparse_zeros_are_those_of_the_cpu(simulated, name):
     rows, columns = np.nonzero(matrix == 0)
     wanted = sorted((rows * strides[0] + columns * strides[1]).tolist())
     assert [tuple(write) for write in simulated[name]] == [(place, 0) for place in wanted]
+    halves = [(2 * place + half, 0) for place in wanted for half in (0, 1)]
+    assert [tuple(write) for write in simulated[name + " wide"]] == halves
 
 
 def numbers(shape, steps, first):

@@ -1,0 +1,66 @@
+"""A float32 → the bits of a smaller float as a GPU makes them: one instruction where it has one, else ``encode``.
+
+Both round to nearest, ties to even, and keep subnormal numbers, so the bits are the same.
+"""
+
+import functools
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.errors import NumbaTypeError
+from numba.extending import intrinsic
+
+from numbainit.scalar.encodings import encode
+from numbainit.scalar.formats import SMALL
+from numbainit.targets.cuda_laws import inline
+
+#: name of a dtype → the instruction that rounds to it, and the compute capability that it takes
+_INSTRUCTIONS = {"float16": ("cvt.rn.f16.f32", (5, 3)), "bfloat16": ("cvt.rn.bf16.f32", (8, 0))}
+_WORDS = {8: np.uint8, 16: np.uint16}
+
+
+@functools.cache
+def code(name, capability):
+    """A function from the float that a law makes to what memory holds, for a dtype and a compute capability."""
+    if name not in SMALL:
+        return _unchanged
+    instruction, needed = _INSTRUCTIONS.get(name, ("", (99, 0)))
+    return _converted(instruction) if capability >= needed else _encoded(SMALL[name])
+
+
+@inline
+def _unchanged(value):
+    return value
+
+
+def _converted(instruction):
+    """Two of these on neighbours become one instruction."""
+
+    @intrinsic
+    def convert(typingctx, value):
+        if value != types.float32:
+            raise NumbaTypeError(f"{instruction} takes a float32, got {value}")
+
+        def codegen(context, builder, signature, args):
+            function = ir.FunctionType(ir.IntType(16), [args[0].type])
+            return builder.call(ir.InlineAsm(function, f"{instruction} $0, $1;", "=h,f"), args)
+
+        return types.uint16(value), codegen
+
+    @inline
+    def converted(value):
+        return convert(value)
+
+    return converted
+
+
+def _encoded(form):
+    exponent, mantissa, bias, negative_zero = form.exponent, form.mantissa, form.bias, form.has_negative_zero
+    word = _WORDS[form.bits]
+
+    @inline
+    def encoded(value):
+        return word(encode(value, exponent, mantissa, bias, negative_zero))
+
+    return encoded

@@ -14,11 +14,6 @@ from numbainit.bench import device
 from numbainit.cli import main
 
 
-class Array(np.ndarray):
-    def copy_to_host(self):
-        return np.asarray(self)
-
-
 @pytest.fixture
 def target(monkeypatch):
     """A target whose device is the host."""
@@ -26,12 +21,13 @@ def target(monkeypatch):
         check_device=lambda place: None,
         on=lambda place: contextlib.nullcontext(),
         synchronize=lambda: None,
+        memset=lambda array: array.fill(0),
+        host=np.array,
         facts=lambda place: {"device": "Card 3000", "driver": "13.0", "cuda": "13.0"},
-        empty=lambda shape, dtype, place: np.empty(shape, dtype).view(Array),
+        empty=lambda shape, dtype, place: np.empty(shape, dtype),
         device_seconds=lambda call: call() is None or 0.5,
     )
     monkeypatch.setattr(devices, "gpu", lambda: fake)
-    monkeypatch.setattr(devices, "on_device", lambda array, caller: array)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(device, "_CHECKED", 1003)
     monkeypatch.setattr(device, "_CALLS", 2)
@@ -42,7 +38,7 @@ def test_json_has_the_checked_bits_and_all_rows(target, capsys):
     assert main(["bench", "--device", "cuda", "--size", "2^10", "--rounds", "1", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["device"] == "Card 3000"
-    assert len(facts["bits"]) == len(facts["rows"]) == 2 * len(device.LAWS)
+    assert len(facts["bits"]) == len(facts["rows"]) == 3 * len(device.LAWS)
     assert facts["small"].keys() == device.LAWS.keys()
     for row in facts["rows"]:
         assert row["seconds"].keys() == {"fill", "numbainit"}
@@ -62,7 +58,7 @@ def test_a_bit_that_differs_stops_it(target, capsys, monkeypatch):
         array[17] = -array[17]
         return array
 
-    monkeypatch.setattr(Array, "copy_to_host", wrong)
+    monkeypatch.setattr(target, "host", wrong)
     with pytest.raises(init.DeviceError, match=r"uniform float32: 1 of 1003 values differ .* element 17"):
         device.check("uniform", np.dtype("float32"), 0)
     assert main(["bench", "--device", "cuda"]) == 1
@@ -75,6 +71,7 @@ def test_a_bit_that_differs_stops_it(target, capsys, monkeypatch):
         (["--device", "gpu"], "device must be None, 'cpu', 'cuda' or 'cuda:<number>', got 'gpu'"),
         (["--device", "cuda", "--threads", "2"], "got --threads with --device cuda; leave out one of the two"),
         (["--device", "cuda", "--size", "x"], "got --size x"),
+        (["--dtype", "bf16"], "got --dtype bf16 without --device cuda; wanted f32, f64 or both"),
     ],
 )
 def test_wrong_words(capsys, words, message):

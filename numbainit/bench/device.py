@@ -1,8 +1,9 @@
 """Words after ``numbainit bench --device cuda`` → first whether its bits are the CPU's, then a table of its speeds.
 
 Times are those of the device, between two events on the default stream, and the median counts: a GPU's clock settles,
-and nobody else uses it. JAX has streams of its own, so it is timed by the clock on the wall, to the end of its work.
-So are the calls on few elements at the end: what they cost is the launch.
+and nobody else uses it. The plain fill is the driver's memset, of as many bytes. JAX has streams of its own, so it is
+timed by the clock on the wall, to the end of its work. So are the calls on few elements at the end: what they cost is
+the launch.
 """
 
 import functools
@@ -19,13 +20,13 @@ import numpy as np
 import numbainit
 from numbainit import devices
 from numbainit.errors import DeviceError, InvalidValueError
-from numbainit.fill import fill_constant
 
 Call = Callable[[], Any]
 
 SIZE, SMALL = 1 << 28, 1024  # elements
 _CHECKED = (1 << 20) + 3  # elements whose bits are compared
 _WARM, _CALLS = 3, 1000
+FILL, OURS = "fill", "numbainit"
 PEERS = ("cupy", "curand", "torch", "jax")
 LAWS: dict[str, dict[str, float]] = {
     "uniform": {},
@@ -60,7 +61,7 @@ def check(law: str, dtype: np.dtype, place: int) -> str:
     target, fill = devices.gpu(), _initializer(law)
     array = target.empty((_CHECKED,), dtype, place)
     fill(array, generator=2026)
-    got, wanted = array.copy_to_host(), fill(np.empty(_CHECKED, dtype), generator=2026)
+    got, wanted = target.host(array), fill(np.empty(_CHECKED, dtype), generator=2026)
     different = np.flatnonzero(got.view(f"u{dtype.itemsize}") != wanted.view(f"u{dtype.itemsize}"))
     if different.size:
         first = different[0]
@@ -75,20 +76,12 @@ def check(law: str, dtype: np.dtype, place: int) -> str:
 
 
 def _row(target: Any, law: str, dtype: np.dtype, size: int, place: int, rounds: int) -> dict[str, Any]:
-    array = target.empty((size,), dtype, place)
-    generator = numbainit.Generator(0)
-    described = devices.on_device(array, "bench")
-    assert described is not None
-    calls: dict[str, Call] = {
-        "fill": functools.partial(fill_constant, described, 0.5),
-        "numbainit": functools.partial(_initializer(law), array, generator=generator),
-    }
-    seconds = {name: _median(target, call, rounds) for name, call in calls.items()}
-    del array, described, calls  # memory for the peers, one at a time
-    for name in _installed():
-        call = _PEERS[name](law, dtype, size, place)
+    seconds: dict[str, float] = {}
+    for name in (FILL, OURS, *installed()):
+        call = call_of(name, law, dtype, size, place)
         if call is not None:
             seconds[name] = (_by_clock if name == "jax" else functools.partial(_median, target))(call, rounds)
+        del call  # memory for the next
     speeds = {name: size * dtype.itemsize / time / 1e9 for name, time in seconds.items()}
     return {"law": law, "dtype": dtype.name, "seconds": seconds, "gb_per_second": speeds}
 
@@ -129,17 +122,33 @@ def _a_call(target: Any, call: Call) -> float:
     return (time.perf_counter() - start) / _CALLS
 
 
-# ---- peers: a law, a dtype, a size and a device → a call that makes as many values once, or None ----
+# ---- libraries: a law, a dtype, a size and a device → a call that makes as many values once, or None ----
 
 
-def _installed() -> tuple[str, ...]:
+def call_of(name: str, law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+    """The call of a library, by its name in ``PEERS``, ``FILL`` or ``OURS``."""
+    return _CALLS_OF[name](law, dtype, size, place)
+
+
+def _fill(law: str, dtype: np.dtype, size: int, place: int) -> Call:
+    target = devices.gpu()
+    return functools.partial(target.memset, target.empty((size,), dtype, place))
+
+
+def _ours(law: str, dtype: np.dtype, size: int, place: int) -> Call:
+    array = devices.gpu().empty((size,), dtype, place)
+    return functools.partial(_initializer(law), array, generator=numbainit.Generator(0))
+
+
+def installed() -> tuple[str, ...]:
+    """The peers that can be imported here."""
     packages = {"curand": "cupy"}
     return tuple(name for name in PEERS if importlib.util.find_spec(packages.get(name, name)) is not None)
 
 
 def _cupy(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     """Its Generator, with Philox, in place."""
-    if law not in ("uniform", "normal"):
+    if law not in ("uniform", "normal") or dtype.itemsize < 4:
         return None
     cupy = importlib.import_module("cupy")
     rng, out = cupy.random.Generator(cupy.random.Philox4x3210(0)), cupy.empty(size, dtype)
@@ -148,7 +157,7 @@ def _cupy(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
 
 def _curand(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     """Its RandomState: cuRAND on the host, a new array at each call from CuPy's pool of memory."""
-    if law not in ("uniform", "normal"):
+    if law not in ("uniform", "normal") or dtype.itemsize < 4:
         return None
     state = importlib.import_module("cupy").random.RandomState(0)
     return functools.partial(state.random_sample if law == "uniform" else state.standard_normal, size, dtype.type)
@@ -175,7 +184,7 @@ def _jax(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     return lambda: compiled(key).block_until_ready()
 
 
-_PEERS = {"cupy": _cupy, "curand": _curand, "torch": _torch, "jax": _jax}
+_CALLS_OF = {FILL: _fill, OURS: _ours, "cupy": _cupy, "curand": _curand, "torch": _torch, "jax": _jax}
 
 
 # ---- what is shown ----
@@ -188,21 +197,24 @@ def _print(facts: dict[str, Any]) -> None:
 
     names = [name for name in PEERS if any(name in row["seconds"] for row in facts["rows"])]
     table = Table("law", "dtype", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("time", "GB/s", "of a fill", *(f"x {name}" for name in names)):
+    for heading in ("time", "GB/s", "of a fill", "x float32", *(f"x {name}" for name in names)):
         table.add_column(heading, justify="right")
+    float32 = {row["law"]: row["seconds"][OURS] for row in facts["rows"] if row["dtype"] == "float32"}
     for row in facts["rows"]:
-        table.add_row(row["law"], row["dtype"], *_cells(row, names))
+        table.add_row(row["law"], row["dtype"], *_cells(row, float32.get(row["law"]), names))
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(f"{facts['device']}, driver for CUDA {facts['driver']}, CUDA {facts['cuda']}", soft_wrap=True)
     console.print(f"the CPU's bits, on {_CHECKED:,} elements: {', '.join(facts['bits'])}", soft_wrap=True)
     console.print(table)
     calls = ", ".join(f"{name} {1e6 * seconds:.1f} µs" for name, seconds in facts["small"].items())
-    console.print(f"{facts['size']:,} elements, median of {facts['rounds']} rounds", soft_wrap=True)
+    note = f"{facts['size']:,} elements, median of {facts['rounds']} rounds; x float32: elements a second against it"
+    console.print(note, soft_wrap=True)
     console.print(f"a call on {SMALL} elements: {calls}", soft_wrap=True)
 
 
-def _cells(row: dict[str, Any], names: Sequence[str]) -> list[str]:
-    speeds = row["gb_per_second"]
-    ours = speeds["numbainit"]
+def _cells(row: dict[str, Any], float32: float | None, names: Sequence[str]) -> list[str]:
+    speeds, seconds = row["gb_per_second"], row["seconds"][OURS]
+    ours = speeds[OURS]
+    against = "-" if float32 is None or row["dtype"] == "float32" else f"{float32 / seconds:.2f}"
     ratios = [f"{ours / speeds[name]:.3g}" if name in speeds else "-" for name in names]
-    return [f"{1e3 * row['seconds']['numbainit']:.3g} ms", f"{ours:.0f}", f"{ours / speeds['fill']:.2f}", *ratios]
+    return [f"{1e3 * seconds:.3g} ms", f"{ours:.0f}", f"{ours / speeds[FILL]:.2f}", against, *ratios]

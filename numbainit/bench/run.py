@@ -9,9 +9,10 @@ import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ import numpy as np
 from numbainit import headers
 from numbainit.bench import device, figure, peers
 from numbainit.bench.timing import Case, Row, measure
+from numbainit.dtypes import small_dtype
 from numbainit.errors import InvalidValueError, suggestion
 from numbainit.recipes import models
 
 _SIZE = 1 << 26  # elements
 _SMALL = 1024  # elements
 _DTYPES: dict[str, np.dtype] = {"f32": np.dtype("float32"), "f64": np.dtype("float64")}
+_ON_A_GPU = {"bf16": "bfloat16"}
 _COPIES = 3  # of an array that a case may need at once: ours, a peer's own, a peer's temporaries
 
 
@@ -113,7 +116,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help=f"separated by commas, of {', '.join(_CASES)} (default: all but {', '.join(_ON_REQUEST)})",
     )
-    parser.add_argument("--dtype", choices=(*_DTYPES, "both"), default="both", help="(default: both)")
+    parser.add_argument(
+        "--dtype",
+        choices=(*_DTYPES, *_ON_A_GPU, "both"),
+        help="both is f32 and f64 (default: both; with --device cuda, bf16 too)",
+    )
     parser.add_argument("--size", metavar="N", help="elements of large arrays (default: 2^26)")
     parser.add_argument("--threads", metavar="N", help="of numbainit and torch (default: all)")
     parser.add_argument("--rounds", metavar="N", default="5", help="of which the best counts (default: 5)")
@@ -132,14 +139,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _checked(arguments: argparse.Namespace) -> Options:
-    dtypes = tuple(_DTYPES.values()) if arguments.dtype == "both" else (_DTYPES[arguments.dtype],)
+    if arguments.dtype in _ON_A_GPU:
+        known = ", ".join(_DTYPES)
+        raise InvalidValueError(f"got --dtype {arguments.dtype} without --device cuda; wanted {known} or both")
     most = peers.most_threads()
     threads = most if arguments.threads is None else _count("threads", arguments.threads)
     if threads > most:
         raise InvalidValueError(f"got --threads {threads}; wanted at most {most}, all that Numba has here")
     return Options(
         laws=_DEFAULT if arguments.laws is None else _names("laws", arguments.laws, tuple(_CASES)),
-        dtypes=dtypes,
+        dtypes=_dtypes(arguments.dtype),
         size=_SIZE if arguments.size is None else _count("size", arguments.size),
         threads=threads,
         rounds=_count("rounds", arguments.rounds),
@@ -232,9 +241,16 @@ def _run_on_device(arguments: argparse.Namespace) -> int:
     for option in ("laws", "threads", "peers", "figure"):
         if getattr(arguments, option) is not None:
             raise InvalidValueError(f"got --{option} with --device {arguments.device}; leave out one of the two")
-    dtypes = tuple(_DTYPES.values()) if arguments.dtype == "both" else (_DTYPES[arguments.dtype],)
+    dtypes = _dtypes(arguments.dtype, _ON_A_GPU)
     size = device.SIZE if arguments.size is None else _count("size", arguments.size)
     return device.run(arguments.device, dtypes, size, _count("rounds", arguments.rounds), arguments.json)
+
+
+def _dtypes(asked: str | None, others: Mapping[str, str] = MappingProxyType({})) -> tuple[np.dtype, ...]:
+    """What is asked for, which may be one of the others; both of the usual ones, and the others if nothing is."""
+    if asked is not None and asked != "both":
+        return (_DTYPES[asked] if asked in _DTYPES else small_dtype(others[asked]),)
+    return (*_DTYPES.values(), *(small_dtype(name) for name in others.values() if asked is None))
 
 
 def _fit(report: Report) -> None:

@@ -257,6 +257,16 @@ def synchronize():
     cuda.synchronize()
 
 
+def memset(array):
+    """The plain fill that all others are measured by: the driver's own, of a Numba device array."""
+    api.device_memset(array, 0, array.nbytes, _default_stream())
+
+
+@functools.cache
+def _default_stream():
+    return cuda.default_stream()
+
+
 def device_seconds(call):
     """How long the device works on what a call puts on the default stream."""
     begin, end = cuda.event(), cuda.event()
@@ -265,6 +275,25 @@ def device_seconds(call):
     end.record()
     end.synchronize()
     return cuda.event_elapsed_time(begin, end) / 1e3
+
+
+def clock():
+    """A function that gives the time of the device in seconds, when all work before is done."""
+    begin = cuda.event()
+    begin.record()
+
+    def now():
+        event = cuda.event()
+        event.record()
+        event.synchronize()
+        return cuda.event_elapsed_time(begin, event) / 1e3
+
+    return now
+
+
+def host(array):
+    """A copy of a Numba device array; Numba itself copies no small floats."""
+    return array.view(f"u{array.dtype.itemsize}").copy_to_host().view(array.dtype)
 
 
 def facts(ordinal):

@@ -38,7 +38,7 @@ def writable(tensor: Any, caller: str, dtypes: tuple[np.dtype, ...] = FLOATS) ->
 def _writable_on_device(array: DeviceArray, caller: str, dtypes: tuple[np.dtype, ...]) -> DeviceArray:
     if array.dtype not in dtypes:
         _check_dtype(array.dtype, caller, dtypes)
-    if _may_overlap(array):
+    if not array.is_contiguous() and _may_overlap(array):
         raise _overlapping(array, caller)
     return array
 

@@ -95,7 +95,11 @@ class Block:
 
 def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """How far apart in number neighbours along each axis of an array of this shape are."""
-    return tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    strides, step = [], 1
+    for length in reversed(shape):
+        strides.append(step)
+        step *= length
+    return tuple(reversed(strides))
 
 
 def merged_axes(array: Any, steps: Sequence[int]) -> list[tuple[int, int, int]]:

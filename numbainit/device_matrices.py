@@ -11,7 +11,7 @@ import numpy as np
 
 from numbainit import parameters
 from numbainit.arrays import writable
-from numbainit.devices import DeviceArray, gpu
+from numbainit.devices import DeviceArray, errors_of_cupy, gpu
 from numbainit.dtypes import is_small
 from numbainit.errors import MissingExtraError
 from numbainit.fill import fill, fill_constant, fill_from
@@ -66,7 +66,8 @@ def orthogonal(weights: DeviceArray, experts: int, outputs: int, scale: float, g
     if weights.size == 0:
         fill(weights, law, generator)
         return
-    with cupy.cuda.Device(gpu().ordinal_of(weights)), _stream(cupy, weights.stream):
+    device = cupy.cuda.Device(gpu().device_of(weights).ordinal)
+    with errors_of_cupy(), device, _stream(cupy, weights.stream):
         memory = cupy.empty(weights.size + _SLACK, dtype)
         normals = memory[: weights.size]
         fill(writable(normals, "orthogonal_"), law, generator)

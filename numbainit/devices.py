@@ -4,13 +4,14 @@ CuPy arrays, Numba device arrays and torch's CUDA tensors, told by that protocol
 help for the stream, and for tensors that require a gradient. A library is asked only if it is imported already.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import importlib.util
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from numbainit.blocks import c_strides
 from numbainit.buffers import check_torch
 from numbainit.dtypes import is_small, part_of, small_dtype
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.errors import DeviceError, InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError
 
 _IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
 
@@ -51,6 +52,16 @@ class DeviceArray:
     @property
     def itemsize(self) -> int:
         return self.dtype.itemsize
+
+    def is_contiguous(self) -> bool:
+        """Whether elements follow each other in C order."""
+        step = self.itemsize
+        for length, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if length != 1:
+                if stride != step:
+                    return False
+                step *= length
+        return True
 
     def view(self, dtype: str) -> "DeviceArray":
         """The same memory as elements of another dtype of the same size."""
@@ -108,7 +119,14 @@ def _dtype(tensor: Any, typestr: str) -> np.dtype:
     if type(named).__module__ == "torch":
         name = str(named).removeprefix("torch.")
         return small_dtype(name) if name == "bfloat16" or name.startswith("float8") else np.dtype(typestr)
-    return named if isinstance(named, np.dtype) and is_small(named) else np.dtype(typestr)
+    if isinstance(named, np.dtype) and is_small(named):
+        return named
+    try:
+        return np.dtype(typestr)
+    except TypeError:
+        raise InvalidTypeError(
+            f"got a device array of typestr {typestr!r}, which NumPy cannot read: give it a NumPy dtype as .dtype"
+        ) from None
 
 
 def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
@@ -194,9 +212,27 @@ def place_of(array: Any, device: Any, name: str) -> int | None:
 
 def empty(shape: tuple[int, ...], dtype: np.dtype, place: int) -> Any:
     """A new array on a GPU: of CuPy if that is installed, else of Numba."""
+    if math.prod(shape) * dtype.itemsize > sys.maxsize:
+        raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
+    gpu().check_device(place)
     if importlib.util.find_spec("cupy") is None:
         return gpu().empty(shape, dtype, place)
-    gpu().check_device(place)
     cupy = importlib.import_module("cupy")
-    with cupy.cuda.Device(place):
+    with errors_of_cupy(), cupy.cuda.Device(place):
+        if is_small(dtype):  # CuPy makes no float8, but views its memory so
+            return cupy.empty(shape, f"u{dtype.itemsize}").view(dtype)
         return cupy.empty(shape, dtype)
+
+
+@contextlib.contextmanager
+def errors_of_cupy() -> Iterator[None]:
+    """Failures of CUDA inside CuPy become a :class:`DeviceError`; what is out of memory stays a ``MemoryError``."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, NumbaInitError):
+            raise
+        raise DeviceError(
+            f"CuPy cannot use the GPU ({error}): check that python -c 'import cupy; cupy.show_config()' works, and "
+            "that the driver is as new as CuPy's CUDA"
+        ) from error

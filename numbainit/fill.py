@@ -82,15 +82,23 @@ def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None =
     """
     if block is not None:
         whole_shape(array.shape, block)
-    stream = as_generator(generator).next_stream()
+    stream = _next_stream(array, generator)
     if array.size:
         fill_from(array, law, stream, block)
+
+
+def _next_stream(array: Array, generator: GeneratorLike) -> Stream:
+    """The generator's next stream, after a look whether the array's GPU can be used."""
+    source = as_generator(generator)
+    if isinstance(array, DeviceArray) and array.size:
+        gpu().device_of(array)
+    return source.next_stream()
 
 
 def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
     """Fill parts of ``array``, each given by an index and with a law of its own, for one draw."""
     whole = whole_block(array.shape, block)
-    stream = as_generator(generator).next_stream()
+    stream = _next_stream(array, generator)
     for index, law in laws:
         if array[index].size:
             fill_from(array[index], law, stream, whole.within(index))
@@ -197,7 +205,7 @@ def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, block: Block | 
 def fill_sparse(matrix: Array, zeros: int, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
     """Fill a matrix with the law's values, but ``zeros`` of each column of the whole, at random rows, with zeros."""
     block = whole_block(matrix.shape, block)
-    stream = as_generator(generator).next_stream()
+    stream = _next_stream(matrix, generator)
     if not matrix.size:
         return
     if isinstance(matrix, DeviceArray):

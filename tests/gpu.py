@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import ptx
+import sass
 
 BASE = 0x7F0000000000  # an address that the kernels get, a multiple of 256 as allocators give it
 CAPABILITIES = {"cc 8.0": (8, 0, ""), "cc 9.0": (9, 0, "a")}
@@ -76,7 +77,7 @@ class Launches:
         from numbainit.targets import cuda
 
         monkeypatch.setattr(cuda, "_launch", self._take)
-        monkeypatch.setattr(cuda, "_device_of", lambda array: cuda.Device(0, capability, 1056, 0))
+        monkeypatch.setattr(cuda, "device_of", lambda array: cuda.Device(0, capability, 1056, 0))
         fake = SimpleNamespace(compute_capability=capability, id=0)
         monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
@@ -121,6 +122,11 @@ class Code:
     def count(self, pattern):
         """How many machine instructions have a name that matches as a whole."""
         return sum(bool(re.fullmatch(pattern, operation)) for operation in self.operations)
+
+    @functools.cached_property
+    def turns(self):
+        """The fewest and the most instructions of a turn of the innermost loop."""
+        return sass.turns(self.sass)
 
     def count_ptx(self, pattern):
         return len(re.findall(rf"^\s*(?:@!?%p\d+\s+)?(?:{pattern})\s", self.ptx, re.MULTILINE))

@@ -195,6 +195,13 @@ def test_what_cannot_be_filled(entries, error, message):
     assert generator.draws == 0
 
 
+def test_a_typestr_that_nobody_can_read():
+    array = Array()
+    array.__cuda_array_interface__["typestr"], array.dtype = "<f1", None
+    with pytest.raises(init.InvalidTypeError, match="typestr '<f1', which NumPy cannot read: give it a NumPy dtype"):
+        init.normal_(array, generator=0)
+
+
 def test_arrays_of_jax_stay_as_they_are():
     immutable = type("ArrayImpl", (Array,), {"__module__": "jaxlib._jax"})
     with pytest.raises(init.InvalidTypeError, match="jax arrays are immutable; make a new one"):
@@ -222,6 +229,7 @@ def two_devices(monkeypatch):
     """A target with two GPUs, without one: arrays at ``ADDRESS`` live on the second."""
     target = SimpleNamespace(
         ordinal_of=lambda array: int(array.pointer == ADDRESS),
+        check_device=lambda place: None,
         empty=lambda shape, dtype, place: SimpleNamespace(shape=shape, dtype=dtype, place=place),
     )
     monkeypatch.setattr(devices, "gpu", lambda: target)

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from cuda.core import LaunchConfig, Stream, launch
-from numba import cuda
+from numba import config, cuda
 from numba.cuda.cudadrv import driver as api
+from numba.cuda.cudadrv import nvrtc
 
 from numbainit.blocks import c_strides, merged_axes
 from numbainit.errors import DeviceError, InvalidValueError
@@ -94,22 +95,21 @@ def mask_kernel(itemsize):
 
 def fill(array, law, stream, block):
     """Fill a non-empty DeviceArray, a part of a larger array or (None) all of it, for the stream ``(k0, k1, draw)``."""
-    device = _device_of(array)
+    device = device_of(array)
     known = kernels(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
     first = 0 if block is None else _signed(block.first())
     if block is not None and not block.is_range(array.shape):
         shape, strides, steps = zip(*merged_axes(array, block.strides), strict=True)
         where, kernel, elements = (array.pointer, array.size, shape, strides, steps), known.block, 1
+    elif array.is_contiguous():
+        elements = 4 * known.blocks
+        aligned = (array.pointer - first * array.itemsize) % _VECTOR == 0
+        stop = max(array.size - (elements - 1), 0) if aligned else 0
+        where, kernel = (array.pointer, array.size, stop), known.contiguous
     else:
         shape, strides, _ = zip(*merged_axes(array, c_strides(array.shape)), strict=True)
-        if len(shape) == 1 and strides[0] in (0, 1):
-            elements = 4 * known.blocks
-            aligned = (array.pointer - first * array.itemsize) % _VECTOR == 0
-            stop = max(array.size - (elements - 1), 0) if aligned else 0
-            where, kernel = (array.pointer, array.size, stop), known.contiguous
-        else:
-            where, kernel, elements = (array.pointer, array.size, shape, strides), known.strided, 4
+        where, kernel, elements = (array.pointer, array.size, shape, strides), known.strided, 4
     tasks = (first % elements + array.size + elements - 1) // elements
     _launch(kernel, tasks, device, array.stream, (where, first, *stream, numbers))
 
@@ -127,7 +127,7 @@ def fill_sparse(matrix, zeros, law, stream, block):
         strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
         place = (*block.shape, *block.start)
         arguments = (matrix.pointer, matrix.shape, strides, place, zeros, *stream)
-        _launch(mask_kernel(matrix.itemsize), matrix.shape[1], _device_of(matrix), matrix.stream, arguments)
+        _launch(mask_kernel(matrix.itemsize), matrix.shape[1], device_of(matrix), matrix.stream, arguments)
 
 
 # ---- launching ----
@@ -147,12 +147,23 @@ class Device(NamedTuple):
 @functools.cache
 def _device(ordinal):
     gpu = cuda.gpus[ordinal]
+    capability = tuple(gpu.compute_capability)
+    lowest = nvrtc.get_lowest_supported_cc()
+    if capability < lowest:
+        older = (
+            'pip install "numbainit[cuda12]" in a fresh environment, or ' if cuda.runtime.get_version()[0] > 12 else ""
+        )
+        raise DeviceError(
+            f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}, but the CUDA that is installed "
+            f"compiles for {lowest[0]}.{lowest[1]} and newer: {older}use device='cpu'"
+        )
     with gpu:
         context = int(api.driver.cuCtxGetCurrent())
-    return Device(ordinal, gpu.compute_capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
+    return Device(ordinal, capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
 
 
-def _device_of(array):
+def device_of(array):
+    """The GPU that holds a non-empty DeviceArray; an error if it cannot be used."""
     return _device(ordinal_of(array))
 
 
@@ -162,13 +173,13 @@ def _launch(kernel, tasks, device, stream, arguments):
     By way of Numba's dispatcher a call would cost its caller several times as much: it finds the types of nested tuples
     anew each time.
     """
-    values = tuple(flat(arguments))
+    values = flat(arguments)
     here = int(api.driver.cuCtxGetCurrent()) == device.context
     with nullcontext() if here else cuda.gpus[device.ordinal]:
         key = kernel, device.ordinal, len(values)
         loaded = _loaded.get(key) or _loaded.setdefault(key, _load(kernel, arguments))
         grid = min(-(-tasks // THREADS), device.most_blocks)
-        launch(Stream.from_handle(stream or 0), _configuration(grid), loaded, *values)
+        launch(_stream(stream or 0, device.ordinal), _configuration(grid), loaded, *values)
 
 
 #: (kernel, device, number of values that it takes) → the kernel in the memory of that device
@@ -177,7 +188,13 @@ _loaded: dict[tuple[Any, int, int], Any] = {}
 
 def _load(kernel, arguments):
     """Compile a kernel for arguments of these types, and load it on the current device."""
-    return kernel.compile(tuple(map(kernel.typeof_pyval, arguments))).library.get_cufunc().kernel
+    try:
+        return kernel.compile(tuple(map(kernel.typeof_pyval, arguments))).library.get_cufunc().kernel
+    except ValueError as error:
+        raise DeviceError(
+            f"the CUDA that is installed cannot compile for this GPU ({error}): install a newer one, by newer packages "
+            "numba-cuda and cuda-toolkit"
+        ) from error
 
 
 @functools.lru_cache(maxsize=1024)
@@ -185,13 +202,21 @@ def _configuration(grid):
     return LaunchConfig(grid=grid, block=THREADS)
 
 
+@functools.lru_cache(maxsize=256)
+def _stream(handle, ordinal):
+    """cuda.core's object for a handle. It holds nothing else, and takes as long to make as eight launches."""
+    return Stream.from_handle(handle)
+
+
 def flat(arguments):
     """Numba passes tuples element by element."""
+    values = []
     for argument in arguments:
-        if isinstance(argument, tuple):
-            yield from flat(argument)
+        if type(argument) is tuple:
+            values.extend(flat(argument))
         else:
-            yield argument
+            values.append(argument)
+    return values
 
 
 # ---- devices ----
@@ -213,6 +238,8 @@ def ordinal_of(array):
 @functools.cache
 def check_driver():
     """Raise a :class:`DeviceError` where there is no driver, no card, or an older CUDA in the driver than installed."""
+    if config.ENABLE_CUDASIM:
+        raise DeviceError("NUMBA_ENABLE_CUDASIM is set, and Numba's simulator has no GPU: unset it")
     if not cuda.is_available():
         raise DeviceError(
             f"found no CUDA device ({_reason()}): install the NVIDIA driver and check that nvidia-smi lists a card, or "
@@ -220,9 +247,10 @@ def check_driver():
         )
     known, installed = api.driver.get_version(), cuda.runtime.get_version()
     if known[0] < installed[0]:
+        older = ', or pip install "numbainit[cuda12]" in a fresh environment' if known[0] == 12 else ""
         raise DeviceError(
             f"the NVIDIA driver knows CUDA up to {known[0]}.{known[1]}, but CUDA {installed[0]}.{installed[1]} is "
-            f'installed: update the driver, or pip install "numbainit[cuda{known[0]}]" in a fresh environment'
+            f"installed: update the driver{older}"
         )
 
 
@@ -239,9 +267,13 @@ def check_device(ordinal):
 
 def empty(shape, dtype, ordinal):
     """A new Numba device array."""
-    check_device(ordinal)
-    with cuda.gpus[ordinal]:
-        return cuda.device_array(shape, dtype)
+    try:
+        with cuda.gpus[ordinal]:
+            return cuda.device_array(shape, dtype)
+    except api.CudaAPIError as error:
+        if error.code != api.binding.CUresult.CUDA_ERROR_OUT_OF_MEMORY:
+            raise
+        raise MemoryError(f"cuda:{ordinal} has no memory left for shape {shape} of {dtype}") from error
 
 
 # ---- measuring ----

@@ -201,6 +201,27 @@ def test_words_take_one_product_each(code):
         assert not code.count(r"IMAD\.HI.*")
 
 
+#: law and dtype → instructions of a turn that stores, on compute capability 9.0; they are what bounds most laws there
+MOST_INSTRUCTIONS = {
+    "bits 32": 57,
+    "uniform 32": 87,
+    "uniform bfloat16": 170,  # for two blocks
+    "normal 32": 178,
+    "normal bfloat16": 182,
+    "trunc_normal 32": 204,
+    "trunc_normal bfloat16": 210,
+    "uniform 64": 153,
+    "normal 64": 421,
+}
+
+
+@pytest.mark.parametrize("law", MOST_INSTRUCTIONS)
+def test_a_block_takes_few_instructions(launched, law):
+    """``python bench/gpu_bound.py`` says what follows from them. A tenth more would go unseen without a card."""
+    _, most = gpu.compiled(*launched[f"{law} contiguous"]).turns
+    assert most <= 1.03 * MOST_INSTRUCTIONS[law]
+
+
 @pytest.fixture(scope="module")
 def roots():
     """By capability and width, how many fused operations a number of square roots needs: found by compiling some."""

@@ -2,12 +2,14 @@
 
 import contextlib
 import importlib.util
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import numbainit as init
+import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
 from numbainit.devices import DeviceArray
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
@@ -51,6 +53,7 @@ def target(monkeypatch):
     from numbainit.targets import cuda
 
     driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
+    monkeypatch.setattr(cuda, "nvrtc", SimpleNamespace(get_lowest_supported_cc=lambda: (7, 5)))
     driver.cuPointerGetAttribute = lambda attribute, pointer: DEVICE if pointer else None
     driver.cuCtxGetCurrent = lambda: driver.context
     gpus, launches, made = [Gpu(driver, 100), Gpu(driver, 101)], [], {}
@@ -84,6 +87,12 @@ def target(monkeypatch):
 
 def array(size, stream=None):
     return DeviceArray(4096, (size,), (4,), np.dtype("f4"), stream, None)
+
+
+class Interface:
+    """An array on the second device."""
+
+    __cuda_array_interface__ = {"shape": (3,), "typestr": "<f4", "data": (4096, False), "version": 3}  # noqa: RUF012
 
 
 def fill(size, stream=None):
@@ -169,6 +178,98 @@ def test_an_older_driver_than_the_toolkit(target):
     text = r"driver knows CUDA up to 12\.4, but CUDA 13\.0 is installed: update the driver, or .*numbainit\[cuda12\]"
     with pytest.raises(init.DeviceError, match=text):
         fill(3)
+
+
+def test_a_driver_older_than_any_extra(target):
+    target.driver.get_version, target.cuda.runtime.get_version = lambda: (11, 8), lambda: (12, 9)
+    with pytest.raises(
+        init.DeviceError, match=r"knows CUDA up to 11\.8, but CUDA 12\.9 is installed: update the driver$"
+    ):
+        fill(3)
+
+
+@pytest.mark.parametrize(("installed", "remedy"), [(13, r"pip install \"numbainit\[cuda12\]\" .* or use"), (12, "use")])
+def test_a_card_older_than_the_toolkit(target, installed, remedy):
+    target.cuda.gpus[1].compute_capability = (7, 0)
+    target.driver.get_version = target.cuda.runtime.get_version = lambda: (installed, 0)
+    generator = init.Generator(0)
+    text = rf"cuda:1 has compute capability 7\.0, but .* compiles for 7\.5 and newer: {remedy} device='cpu'"
+    with pytest.raises(init.DeviceError, match=text):
+        init.normal_(Interface(), generator=generator)
+    assert generator.draws == 0
+
+
+def test_a_card_newer_than_the_toolkit(target, monkeypatch):
+    def fail(self, kinds):
+        raise ValueError("Can't use arch-specific compute_140a")
+
+    monkeypatch.setattr(Kernel, "compile", fail)
+    with pytest.raises(init.DeviceError, match=r"cannot compile for this GPU \(Can't use .*\): install a newer one"):
+        fill(3)
+
+
+def test_the_simulator(target, monkeypatch):
+    monkeypatch.setattr("numba.config.ENABLE_CUDASIM", True)
+    with pytest.raises(init.DeviceError, match="NUMBA_ENABLE_CUDASIM is set"):
+        init.normal(3, device="cuda")
+
+
+@pytest.mark.parametrize("shape", [(1 << 70,), (1 << 62,), (1 << 31, 1 << 31)], ids=str)
+def test_shapes_beyond_all_memory(target, shape):
+    with pytest.raises(init.InvalidValueError, match="takes more bytes than there are addresses"):
+        init.normal(shape, device="cuda")
+
+
+def test_no_memory_left(target, monkeypatch):
+    class Error(OSError):
+        code = 2
+
+    def fail(shape, dtype):
+        raise Error
+
+    target.cuda.device_array = fail
+    names = SimpleNamespace(CUresult=SimpleNamespace(CUDA_ERROR_OUT_OF_MEMORY=2))
+    api = SimpleNamespace(driver=target.driver, binding=names, CudaAPIError=Error)
+    monkeypatch.setattr("numbainit.targets.cuda.api", api)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else object())
+    with pytest.raises(MemoryError, match=r"cuda:1 has no memory left for shape \(3,\) of float32"):
+        init.normal(3, device="cuda:1")
+
+
+@pytest.fixture
+def cupy(target, monkeypatch):
+    """Stands in for CuPy where it makes new arrays; a ``failure`` is raised there."""
+    module = SimpleNamespace(made=[], failure=None)
+
+    def empty(shape, dtype):
+        if module.failure:
+            raise module.failure
+        module.made.append(dtype)
+        return SimpleNamespace(view=lambda dtype: ("viewed", dtype), given=dtype)
+
+    module.empty, module.cuda = empty, SimpleNamespace(Device=lambda number: contextlib.nullcontext())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    return module
+
+
+def test_small_floats_are_views_in_cupy(cupy):
+    """It refuses the float8 kinds."""
+    from numbainit import devices
+
+    float8 = np.dtype("float8_e4m3fn")
+    assert devices.empty((3,), float8, 0) == ("viewed", float8)
+    assert devices.empty((3,), np.dtype("f4"), 0).given == np.float32
+    assert cupy.made == ["u1", np.float32]
+
+
+def test_errors_of_cupy_are_one_line(cupy):
+    cupy.failure = RuntimeError("cudaErrorCallRequiresNewerDriver")
+    with pytest.raises(init.DeviceError, match=r"CuPy cannot use the GPU \(cudaErrorCallRequires.*show_config"):
+        init.normal(3, device="cuda")
+    cupy.failure = MemoryError("out of memory")
+    with pytest.raises(MemoryError, match="out of memory"):
+        init.normal(3, device="cuda")
 
 
 def test_a_device_that_is_not_there(target):

@@ -20,6 +20,7 @@ from numbainit.blocks import c_strides, merged_axes
 from numbainit.errors import DeviceError, InvalidValueError
 from numbainit.scalar.formats import SMALL
 from numbainit.targets import cuda_laws, cuda_loops
+from numbainit.targets.cache import LOST, forget, sources_digest
 from numbainit.targets.cuda_codes import code
 from numbainit.targets.cuda_loops import THREADS
 
@@ -44,10 +45,23 @@ class Kernels(NamedTuple):
     blocks: int
 
 
-def _fill_kernel(loop):
+def _kernel(name):
+    """Compile the decorated function at its first launch, as ``name``, and keep it on disk like the CPU's kernels."""
+
+    def decorate(function):
+        function.__qualname__ = f"{name}_{sources_digest()}"
+        try:
+            return cuda.jit(cache=True)(function)
+        except RuntimeError:  # "cannot cache function": no folder can be written
+            return cuda.jit(function)
+
+    return decorate
+
+
+def _fill_kernel(name, loop):
     """The kernel (where, first, k0, k1, draw, numbers)."""
 
-    @cuda.jit
+    @_kernel(name)
     def fill(where, first, k0, k1, draw, numbers):
         thread, threads = np.uint64(cuda.grid(1)), np.uint64(cuda.gridsize(1))
         loop(thread, threads, where, first, k0, k1, draw, numbers)
@@ -55,10 +69,10 @@ def _fill_kernel(loop):
     return fill
 
 
-def _mask_kernel(loop):
+def _mask_kernel(name, loop):
     """The kernel (address, shape, strides, block, zeros, k0, k1, draw)."""
 
-    @cuda.jit
+    @_kernel(name)
     def mask(address, shape, strides, block, zeros, k0, k1, draw):
         thread, threads = np.uint64(cuda.grid(1)), np.uint64(cuda.gridsize(1))
         loop(thread, threads, address, shape, strides, block, zeros, k0, k1, draw)
@@ -69,25 +83,29 @@ def _mask_kernel(loop):
 @functools.cache
 def kernels(name, dtype, capability):
     """The kernels of a law for a dtype, on GPUs of a compute capability; they are compiled at their first launch."""
-    loops, small = cuda_loops, dtype.name in SMALL
-    width = 32 if small else 8 * dtype.itemsize
+    loops, blocks = cuda_loops, 1
+    width = 32 if dtype.name in SMALL else 8 * dtype.itemsize
     law, stored = getattr(cuda_laws, f"{name}{width}"), code(dtype.name, capability)
-    puts = loops.put_contiguous, loops.put_strided
     if name in _BY_REJECTION:
         kind = np.float64 if width == 64 else np.float32
-        made = [loops.by_rejection(law, stored, put, kind) for put in puts]
-        return Kernels(*map(_fill_kernel, (*made, loops.block_by_rejection(law, stored, kind))), 1)
-    codes = loops.coded(law, stored)
-    blocks = 1 if name in _BY_ARITHMETIC else max(_VECTOR // dtype.itemsize // 4, 1)
-    made = [loops.direct(codes, put, many) for put, many in zip(puts, (blocks, 1), strict=True)]
-    return Kernels(*map(_fill_kernel, (*made, loops.block_direct(codes))), blocks)
+        contiguous, strided = (
+            loops.by_rejection(law, stored, put, kind) for put in (loops.put_contiguous, loops.put_strided)
+        )
+        block = loops.block_by_rejection(law, stored, kind)
+    else:
+        codes = loops.coded(law, stored)
+        blocks = 1 if name in _BY_ARITHMETIC else max(_VECTOR // dtype.itemsize // 4, 1)
+        contiguous = loops.direct(codes, loops.put_contiguous, blocks)
+        strided, block = loops.direct(codes, loops.put_strided, 1), loops.block_direct(codes)
+    ways = {"contiguous": contiguous, "strided": strided, "block": block}
+    return Kernels(*(_fill_kernel(f"gpu_{name}_{dtype.name}_{way}", loop) for way, loop in ways.items()), blocks)
 
 
 @functools.cache
 def mask_kernel(itemsize):
     """The kernel that puts zeros into the columns of a matrix of elements of so many bytes."""
     word = min(itemsize, 8)
-    return _mask_kernel(cuda_loops.sparse(_WORDS[word], itemsize // word))
+    return _mask_kernel(f"gpu_mask_{itemsize}", cuda_loops.sparse(_WORDS[word], itemsize // word))
 
 
 # ---- fills ----
@@ -187,9 +205,15 @@ _loaded: dict[tuple[Any, int, int], Any] = {}
 
 
 def _load(kernel, arguments):
-    """Compile a kernel for arguments of these types, and load it on the current device."""
+    """Compile a kernel for arguments of these types, or find it on disk, and load it on the current device."""
+    kinds = tuple(map(kernel.typeof_pyval, arguments))
     try:
-        return kernel.compile(tuple(map(kernel.typeof_pyval, arguments))).library.get_cufunc().kernel
+        try:
+            compiled = kernel.compile(kinds)
+        except LOST:
+            forget(kernel)
+            compiled = kernel.compile(kinds)
+        return compiled.library.get_cufunc().kernel
     except ValueError as error:
         raise DeviceError(
             f"the CUDA that is installed cannot compile for this GPU ({error}): install a newer one, by newer packages "

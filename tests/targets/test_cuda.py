@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,6 +226,47 @@ def test_more_elements_than_32_bits_can_number():
     block = init.Block((size,), (size - 100,))
     wanted = init.bits_(np.empty(100, "u4"), generator=init.Generator.from_key(1, 2), block=block)
     assert same(array[-100:].get(), wanted)
+
+
+# ---- kernels on disk ----
+
+
+@pytest.fixture
+def start_anew(monkeypatch):
+    """A function that forgets what this process has compiled; a card keeps what was loaded."""
+    from numbainit.targets import cuda
+
+    def start():
+        monkeypatch.setattr(cuda, "_loaded", {})
+        cuda.kernels.cache_clear()
+        return cuda
+
+    return start
+
+
+def test_kernels_are_found_on_disk(device, start_anew):
+    """Name and code of a kernel are the same in each process, so that what one has compiled another finds."""
+    wanted = init.normal_(np.empty(99, "f4"), generator=1)
+    init.normal_(device.zeros(99, "f4"), generator=1)
+    cuda = start_anew()
+    assert same(device.host(init.normal_(device.zeros(99, "f4"), generator=1)), wanted)
+    kernel = next(kernel for kernel, *_ in cuda._loaded)
+    assert sum(kernel._cache_hits.values()) == 1
+    assert not kernel._cache_misses
+
+
+def test_a_spoilt_file_on_disk_does_no_harm(device, start_anew):
+    wanted = init.normal_(np.empty(99, "f4"), generator=1)
+    init.normal_(device.zeros(99, "f4"), generator=1)
+    cuda = start_anew()
+    kernel = cuda.kernels("normal", np.dtype("f4"), cuda._device(0).capability).contiguous
+    cache = Path(kernel._cache._cache_file._index_path)
+    good = cache.read_bytes()
+    cache.write_bytes(good[:20])
+    try:
+        assert same(device.host(init.normal_(device.zeros(99, "f4"), generator=1)), wanted)
+    finally:
+        cache.write_bytes(good)
 
 
 # ---- streams, devices, errors ----

@@ -72,12 +72,16 @@ def run(kernel, grid, *arguments):
 
 put = {"contiguous": loops.put_contiguous, "strided": loops.put_strided}
 words = {size: target.kernels("bits", np.dtype(f"u{size}"), (9, 0)) for size in (4, 8)}
-direct = {(way, blocks): target._fill_kernel(loops.direct(index_law, put[way], blocks)) for way, blocks in RUNS}
-by_rejection = {
-    way: target._fill_kernel(loops.by_rejection(attempt_law, code, put[way], np.float64)) for way in put
-}
-block_direct = target._fill_kernel(loops.block_direct(index_law))
-block_by_rejection = target._fill_kernel(loops.block_by_rejection(attempt_law, code, np.float64))
+
+
+def kernel(loop):
+    return target._fill_kernel("simulated", loop)
+
+
+direct = {(way, blocks): kernel(loops.direct(index_law, put[way], blocks)) for way, blocks in RUNS}
+by_rejection = {way: kernel(loops.by_rejection(attempt_law, code, put[way], np.float64)) for way in put}
+block_direct = kernel(loops.block_direct(index_law))
+block_by_rejection = kernel(loops.block_by_rejection(attempt_law, code, np.float64))
 found = {}
 for name, (way, grid, first, where) in CASES.items():
     rest = first, 1, 2, 3

@@ -210,12 +210,12 @@ def place_of(array: Any, device: Any, name: str) -> int | None:
     return place
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype, place: int) -> Any:
-    """A new array on a GPU: of CuPy if that is installed, else of Numba."""
+def empty(shape: tuple[int, ...], dtype: np.dtype, place: int, like: Any = None) -> Any:
+    """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
     if math.prod(shape) * dtype.itemsize > sys.maxsize:
         raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
     gpu().check_device(place)
-    if importlib.util.find_spec("cupy") is None:
+    if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
         return gpu().empty(shape, dtype, place)
     cupy = importlib.import_module("cupy")
     with errors_of_cupy(), cupy.cuda.Device(place):

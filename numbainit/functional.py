@@ -6,7 +6,7 @@ dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "comp
     Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). bfloat16 and the float8 kinds are those of
     ml_dtypes, which the extra ``dtypes`` installs.
 device : None, "cpu", "cuda" or "cuda:<number>"
-    Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array.
+    Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array, unless ``like`` says.
 like : array, optional
     Make an array of the same library, where this one lives: of NumPy, torch, JAX, CuPy, or Numba. Library and place
     count, not dtype or shape.

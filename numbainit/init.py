@@ -2,7 +2,7 @@
 
 Every function takes a writable array of floats or complex numbers with any strides and memory order, fills it in place,
 and returns the same object: arrays of NumPy, CPU tensors of torch, whatever else lends its memory (the buffer protocol,
-``__array_interface__``, ``__dlpack__``), and arrays on a CUDA GPU (``__cuda_array_interface__``; float32 and float64).
+``__array_interface__``, ``__dlpack__``), and arrays on a CUDA GPU (``__cuda_array_interface__``).
 Element i of the logical C order depends on the generator's key, the number of the draw and i alone: not on the device,
 threads, strides, memory order, the length of the array, nor (to float32 precision) on its width.
 

@@ -44,7 +44,7 @@ def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) 
             "like must be an array of NumPy, torch, JAX, CuPy or Numba, got "
             f"{type(like).__module__}.{type(like).__name__}: convert the result"
         )
-    return np.empty(shape, dtype) if place is None else devices.empty(shape, dtype, place), _unchanged
+    return np.empty(shape, dtype) if place is None else devices.empty(shape, dtype, place, like), _unchanged
 
 
 def _unchanged(array: Any) -> Any:

@@ -22,12 +22,21 @@ _spent = 0
 
 def check(p_values, what):
     """Spend one share for each p-value, and fail if any lies below it (or is NaN)."""
-    global _spent
     p_values = np.ravel(p_values)
-    _spent += p_values.size
-    assert _spent <= TESTS, f"{_spent} p-values, but the shares are cut for {TESTS}: raise budget.TESTS"
+    spend(p_values.size)
     failed = np.flatnonzero(~(p_values >= SHARE))
     assert not failed.size, f"{what}: p = {p_values[failed[0]]:.3g} (number {failed[0]} of {p_values.size}) < {SHARE:g}"
+
+
+def spend(shares):
+    """Count p-values, of this process or of another."""
+    global _spent
+    _spent += shares
+    assert _spent <= TESTS, f"{_spent} p-values, but the shares are cut for {TESTS}: raise budget.TESTS"
+
+
+def spent():
+    return _spent
 
 
 def ks(probabilities, what):

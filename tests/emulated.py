@@ -21,9 +21,8 @@ CALLBACK = ctypes.CFUNCTYPE(
 )
 
 
-def build():
+def build(folder):
     """Compile the driver and load it under the name that everybody looks for; before anybody does."""
-    folder = tempfile.mkdtemp()
     path = Path(folder, "libcuda.so.1")
     command = ["cc", "-shared", "-fPIC", "-O1", "-Wl,-soname,libcuda.so.1", "-o", str(path)]
     subprocess.run([*command, str(Path(__file__).with_name("driver.c")), "-ldl"], check=True, timeout=60)
@@ -81,7 +80,8 @@ class Driver:
             self.errors.append(error)
 
 
-_library = build()
+_folder = tempfile.TemporaryDirectory()  # removed at exit
+_library = build(_folder.name)
 os.environ["PYTEST_EMULATED"] = "1"  # fewer elements
 
 

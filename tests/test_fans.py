@@ -50,7 +50,7 @@ def test_gain_of_a_huge_slope(slope):
     assert init.calculate_gain("leaky_relu", slope) == pytest.approx(math.sqrt(2) / abs(slope), rel=1e-9, abs=1e-150)
 
 
-@pytest.mark.parametrize("slope", ["0.1", True, False, np.True_, [0.1], (), {}, 1j, object(), np.array([0.1])], ids=str)
+@pytest.mark.parametrize("slope", ["0.1", True, False, np.True_, [0.1], (), {}, 1j, ..., np.array([0.1])], ids=str)
 def test_slopes_that_are_no_numbers(slope):
     with pytest.raises(init.InvalidValueError) as caught:
         init.calculate_gain("leaky_relu", slope)

@@ -86,6 +86,9 @@ class Index:
     def __index__(self):
         return 3
 
+    def __repr__(self):
+        return "Index()"
+
 
 @pytest.mark.parametrize("name", ANY_SHAPE)
 @pytest.mark.parametrize(
@@ -253,7 +256,7 @@ def test_other_devices(name, device):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("like", [[1.0], (1.0,), "numpy", 1.0, object(), np, np.ndarray, np.float32(1)], ids=str)
+@pytest.mark.parametrize("like", [[1.0], (1.0,), "numpy", 1.0, ..., np, np.ndarray, np.float32(1)], ids=str)
 def test_like_what_is_no_array(name, like):
     with pytest.raises(
         init.InvalidTypeError, match="like must be an array of NumPy, torch, JAX, CuPy or Numba, got"

@@ -334,7 +334,7 @@ def generators():
     ]
 
 
-@pytest.mark.parametrize("generator", generators(), ids=repr)
+@pytest.mark.parametrize("generator", generators(), ids=map(str, itertools.count()))
 def test_copies(generator):
     copies = [copy.copy(generator), copy.deepcopy(generator), eval(repr(generator))]
     copies += [pickle.loads(pickle.dumps(generator, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]

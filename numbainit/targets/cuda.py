@@ -27,7 +27,7 @@ from numbainit.targets.cuda_loops import THREADS
 _VECTOR = 16  # bytes that a thread stores at a time, where it can
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _BY_REJECTION = ("trunc_normal", "tail")
-_BY_ARITHMETIC = ("normal", "complex_normal")  # bound: two blocks at once would cost more than wider stores would gain
+_BOUND_BY_ARITHMETIC = ("normal", "complex_normal")  # where wider stores gain less than two blocks at once cost
 
 
 # ---- kernels ----
@@ -94,7 +94,7 @@ def kernels(name, dtype, capability):
         block = loops.block_by_rejection(law, stored, kind)
     else:
         codes = loops.coded(law, stored)
-        blocks = 1 if name in _BY_ARITHMETIC else max(_VECTOR // dtype.itemsize // 4, 1)
+        blocks = 1 if name in _BOUND_BY_ARITHMETIC else max(_VECTOR // dtype.itemsize // 4, 1)
         contiguous = loops.direct(codes, loops.put_contiguous, blocks)
         strided, block = loops.direct(codes, loops.put_strided, 1), loops.block_direct(codes)
     ways = {"contiguous": contiguous, "strided": strided, "block": block}

@@ -323,6 +323,8 @@ def test_new_arrays():
     assert same(host, init.normal((3, 5), generator=1))
     again = init.normal((3, 5), like=array, generator=1)
     assert type(again) is type(array)
+    of_numba = Library("numba").zeros(1, "f4")
+    assert type(init.normal((3, 5), like=of_numba)) is type(of_numba)
     with pytest.raises(init.DeviceError, match="there is no cuda:99"):
         init.normal(3, device="cuda:99")
 

@@ -41,7 +41,7 @@ def instructions(law, dtype):
         fewest, most = gpu.compiled(kernel, arguments).turns
         from numbainit.targets import cuda
 
-        blocks = cuda.kernels({"bits_": "bits"}.get(fill.__name__, law), dtype, (9, 0)).blocks
+        blocks = cuda.kernels(law, dtype, (9, 0)).blocks
     return (most + (TURNS - 1) * fewest if law == "trunc_normal" else most) / (4 * blocks)
 
 

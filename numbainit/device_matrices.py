@@ -45,7 +45,7 @@ def dirac(array: DeviceArray, whole: Sequence[int], start: Sequence[int], groups
         strides = (outputs * across, across + along)
         fill_constant(array.part(middle, (groups, passed), strides), 1.0)
         return
-    for corner in range(0, whole[0], outputs):
+    for corner in range(start[0] // outputs * outputs, start[0] + array.shape[0], outputs):
         begin = max(corner, start[0], corner + start[1])
         end = min(corner + passed, start[0] + array.shape[0], corner + start[1] + array.shape[1])
         if begin < end:

@@ -10,6 +10,7 @@ import functools
 import importlib
 import importlib.util
 import math
+import operator
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import numpy as np
 
 from numbainit.blocks import c_strides
 from numbainit.buffers import check_torch
-from numbainit.dtypes import is_small, part_of, small_dtype
+from numbainit.dtypes import NO_ZERO, is_small, part_of, small_dtype
 from numbainit.errors import DeviceError, InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError
 
 _IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
@@ -97,42 +98,70 @@ def on_device(tensor: Any, caller: str) -> DeviceArray | None:
     interface, stream = _interface(tensor)
     if interface is None or type(tensor).__module__.partition(".")[0] in _IMMUTABLE:
         return None
+    array = _described(tensor, interface, stream)
     if interface.get("mask") is not None:
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the array without it")
     if interface["data"][1]:
         raise InvalidValueError(f"{caller} got a read-only device array: pass a copy")
-    array = _described(tensor, interface, stream)
     _check_memory(array, caller)
     return array
 
 
-def _described(tensor: Any, interface: dict[str, Any], stream: int | None) -> DeviceArray:
-    shape, dtype = tuple(map(int, interface["shape"])), _dtype(tensor, interface["typestr"])
-    given = interface.get("strides")
-    strides = tuple(map(int, given)) if given else tuple(dtype.itemsize * step for step in c_strides(shape))
-    return DeviceArray(int(interface["data"][0] or 0), shape, strides, dtype, stream, tensor)
+def _described(tensor: Any, interface: dict[str, Any], stream: Any) -> DeviceArray:
+    """What the interface says, if it can be: kernels write where it says."""
+    try:
+        dtype = _dtype(tensor, interface["typestr"])
+        shape, given = tuple(map(operator.index, interface["shape"])), interface.get("strides")
+        if given is None:
+            strides = tuple(dtype.itemsize * step for step in c_strides(shape))
+        else:
+            strides = tuple(map(operator.index, given))
+        pointer, _ = interface["data"]
+        array = DeviceArray(
+            operator.index(pointer or 0),
+            shape,
+            strides,
+            dtype,
+            None if stream is None else operator.index(stream),
+            tensor,
+        )
+        _check_numbers(array)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+        text = f"got a device array whose __cuda_array_interface__ cannot be used ({reason}): {interface!r}"
+        raise InvalidTypeError(text) from None
+    return array
 
 
 def _dtype(tensor: Any, typestr: str) -> np.dtype:
     """What the array itself says it holds, where that is a float of ml_dtypes: they have no typestr of their own."""
+    if not isinstance(typestr, str):
+        raise TypeError(f"typestr is {typestr!r}")
     named = getattr(tensor, "dtype", None)
     if type(named).__module__ == "torch":
         name = str(named).removeprefix("torch.")
-        return small_dtype(name) if name == "bfloat16" or name.startswith("float8") else np.dtype(typestr)
-    if isinstance(named, np.dtype) and is_small(named):
-        return named
-    try:
+        named = small_dtype(name) if name == "bfloat16" or name.startswith("float8") else None
+    if not isinstance(named, np.dtype) or not (is_small(named) or named.name == NO_ZERO):
         return np.dtype(typestr)
-    except TypeError:
-        raise InvalidTypeError(
-            f"got a device array of typestr {typestr!r}, which NumPy cannot read: give it a NumPy dtype as .dtype"
-        ) from None
+    if typestr[2:] != str(named.itemsize):
+        raise ValueError(f"typestr {typestr!r} is not as wide as {named}")
+    return named
+
+
+def _check_numbers(array: DeviceArray) -> None:
+    if len(array.strides) != len(array.shape):
+        raise ValueError(f"{len(array.strides)} strides for {len(array.shape)} axes")
+    if min(array.pointer, array.stream or 0, *array.shape, 0) < 0:
+        raise ValueError("a negative number")
+    span = sum(abs(stride) * (length - 1) for stride, length in zip(array.strides, array.shape, strict=True))
+    if array.size and max(array.pointer + span + array.itemsize, array.stream or 0, *array.shape, 0) > sys.maxsize:
+        raise ValueError("numbers beyond 63 bits")
 
 
 def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
     """The CUDA array interface, and the stream that work on the array goes to.
 
-    torch leaves out the stream, refuses the interface of a tensor that requires a gradient, which its initialisers fill
+    torch leaves out the stream, refuses the interface of a tensor that requires a gradient, which its initializers fill
     all the same, and has none for its float8 kinds. CuPy names the stream of the device that is current, which need not
     be that of the array.
     """
@@ -140,7 +169,7 @@ def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
         return _interface_of_torch(sys.modules["torch"], tensor)
     cupy: Any = sys.modules.get("cupy")
     interface = getattr(tensor, "__cuda_array_interface__", None)
-    if interface is None:
+    if not isinstance(interface, dict):
         return None, None
     if cupy is not None and isinstance(tensor, cupy.ndarray):
         return interface, cupy.cuda.get_current_stream(tensor.device.id).ptr
@@ -155,10 +184,17 @@ def _is_of_torch(tensor: Any) -> bool:
 def _interface_of_torch(torch: Any, tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
     if not tensor.is_cuda:
         return None, None
-    plain = tensor.detach()
-    if plain.dtype.itemsize == 1 and plain.dtype.is_floating_point:
-        plain = plain.view(torch.uint8)
-    return plain.__cuda_array_interface__, torch.cuda.current_stream(tensor.device).cuda_stream
+    try:
+        plain = tensor.detach()
+        if str(plain.dtype).startswith("torch.float8"):
+            plain = plain.view(torch.uint8)
+        return plain.__cuda_array_interface__, torch.cuda.current_stream(tensor.device).cuda_stream
+    except (RuntimeError, TypeError, ValueError, KeyError, AssertionError) as error:  # wrappers, exotic dtypes
+        reason = str(error).partition("\n")[0]
+        raise InvalidTypeError(
+            f"got a torch tensor of {tensor.dtype} on a GPU without memory that can be shared ({reason}): fill a plain "
+            "tensor and convert it"
+        ) from None
 
 
 def _check_memory(array: DeviceArray, caller: str) -> None:
@@ -166,7 +202,8 @@ def _check_memory(array: DeviceArray, caller: str) -> None:
     if not array.dtype.isnative:
         native = array.dtype.newbyteorder("=")
         raise InvalidTypeError(f"{caller} fills device arrays in native byte order, got {array.dtype}: use {native}")
-    if array.itemsize and any(number % array.itemsize for number in (array.pointer, *array.strides)):
+    steps = (stride for stride, length in zip(array.strides, array.shape, strict=True) if length > 1)
+    if array.size and any(number % array.itemsize for number in (array.pointer, *steps)):
         raise InvalidValueError(
             f"{caller} fills device arrays of aligned elements, got address {array.pointer:#x} and strides "
             f"{array.strides} for elements of {array.itemsize} bytes: pass a contiguous copy"
@@ -192,7 +229,7 @@ def place_of_name(device: Any) -> int | None:
     if device is None or (isinstance(device, str) and device == "cpu"):
         return None
     kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if kind != "cuda" or (colon and not (number.isascii() and number.isdigit())):
+    if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
         raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {device!r}")
     return int(number or 0)
 

@@ -7,7 +7,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ import numpy as np
 from numbainit.arrays import as_parts, as_words, is_regular, strided, write_everywhere
 from numbainit.blocks import Block, c_strides, whole_block, whole_shape
 from numbainit.devices import DeviceArray, gpu
-from numbainit.dtypes import is_small, part_of
+from numbainit.dtypes import part_of
 from numbainit.generator import GeneratorLike, Stream, as_generator
 from numbainit.parameters import Law, constant_law
 
@@ -82,23 +82,26 @@ def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None =
     """
     if block is not None:
         whole_shape(array.shape, block)
-    stream = _next_stream(array, generator)
+    source = as_generator(generator)
+    if isinstance(array, DeviceArray):
+        _filling(array, law, block)(source.next_stream())
+        return
+    stream = source.next_stream()
     if array.size:
         fill_from(array, law, stream, block)
-
-
-def _next_stream(array: Array, generator: GeneratorLike) -> Stream:
-    """The generator's next stream, after a look whether the array's GPU can be used."""
-    source = as_generator(generator)
-    if isinstance(array, DeviceArray) and array.size:
-        gpu().device_of(array)
-    return source.next_stream()
 
 
 def fill_parts(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
     """Fill parts of ``array``, each given by an index and with a law of its own, for one draw."""
     whole = whole_block(array.shape, block)
-    stream = _next_stream(array, generator)
+    source = as_generator(generator)
+    if isinstance(array, DeviceArray):
+        fillings = [_filling(array[index], law, whole.within(index)) for index, law in laws]
+        stream = source.next_stream()
+        for launch in fillings:
+            launch(stream)
+        return
+    stream = source.next_stream()
     for index, law in laws:
         if array[index].size:
             fill_from(array[index], law, stream, whole.within(index))
@@ -115,25 +118,27 @@ def fill_constant(array: Array, value: complex, block: Block | None = None) -> N
 
 
 def _fill_constant_on_device(array: DeviceArray, value: complex) -> None:
-    """Small floats as the integers of their bits, so that infinities and NaN need no code there."""
+    """Floats of up to 32 bits as the integers of their bits, so that infinities and NaN need no code there."""
     if array.dtype.kind == "c":
         parts = array.parts()
         for index, number in enumerate((value.real, value.imag)):
             _fill_constant_on_device(parts.part(index * parts.itemsize, array.shape, array.strides), number)
         return
-    if is_small(array.dtype):
+    if array.itemsize < 8:
         words = f"u{array.itemsize}"
         array, value = array.view(words), float(np.array(value, array.dtype).view(words))
-    gpu().fill(array, constant_law(value.real), (0, 0, 0), None)
+    gpu().filling(array, constant_law(value.real), None)((0, 0, 0))
 
 
 def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None) -> None:
     """Fill a non-empty ``array`` for the stream ``(k0, k1, draw)``."""
+    if isinstance(array, DeviceArray):
+        _filling(array, law, block)(stream)
+        return
     dtype: np.dtype = array.dtype
     if dtype.kind == "c":
-        fill_from(_parts_of(array, block), law, stream, block.of_parts() if block else None)
-    elif isinstance(array, DeviceArray):
-        gpu().fill(array, law, stream, block)
+        parts = block.of_parts() if block else None
+        fill_from(as_parts(array if block else array.squeeze()), law, stream, parts)
     elif (array.flags.carray and dtype.isnative) or is_regular(array):
         cpu = _launcher.cpu or _launcher.load()
         memory = array if dtype.itemsize >= 4 else as_words(array)
@@ -142,11 +147,16 @@ def fill_from(array: Array, law: Law, stream: Stream, block: Block | None = None
         _fill_in_pieces(array, law, stream, block)
 
 
-def _parts_of(array: Array, block: Block | None) -> Array:
-    """A complex array as its parts along one more axis, which NumPy may have room for only without idle ones."""
-    if isinstance(array, DeviceArray):
-        return array.parts()
-    return as_parts(array if block else array.squeeze())
+def _filling(array: DeviceArray, law: Law, block: Block | None) -> Callable[[Stream], None]:
+    """What fills an array on a GPU for a stream; whatever can fail has been done before that is drawn."""
+    if not array.size:
+        return _nothing
+    parts = array.parts()
+    return gpu().filling(parts, law, block.of_parts() if block and parts is not array else block)
+
+
+def _nothing(stream: Stream) -> None:
+    """No elements, so nothing to do."""
 
 
 def _fill_memory(array: np.ndarray, address: int, law: Law, stream: Stream, block: Block | None) -> None:
@@ -205,12 +215,15 @@ def _fill_in_pieces(array: np.ndarray, law: Law, stream: Stream, block: Block | 
 def fill_sparse(matrix: Array, zeros: int, law: Law, generator: GeneratorLike, block: Block | None = None) -> None:
     """Fill a matrix with the law's values, but ``zeros`` of each column of the whole, at random rows, with zeros."""
     block = whole_block(matrix.shape, block)
-    stream = _next_stream(matrix, generator)
+    source = as_generator(generator)
+    if isinstance(matrix, DeviceArray):
+        launch = gpu().filling_sparse(matrix, zeros, law, block) if matrix.size else _nothing
+        launch(source.next_stream())
+        return
+    stream = source.next_stream()
     if not matrix.size:
         return
-    if isinstance(matrix, DeviceArray):
-        gpu().fill_sparse(matrix, zeros, law, stream, block)
-    elif is_regular(matrix):
+    if is_regular(matrix):
         _fill_sparse_from(matrix, zeros, law, stream, block)
     else:
         _fill_sparse_in_pieces(matrix, zeros, law, stream, block)

@@ -1,4 +1,4 @@
-"""What must be settled before a framework is imported: Keras reads its backend once. And what processes of tests share."""
+"""What must be settled before a framework is imported, as Keras reads its backend once; what test processes share."""
 
 import importlib.util
 import os

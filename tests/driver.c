@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEVICES = 2, SUCCESS = 0, INVALID_VALUE = 1, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500 };
+enum { DEVICES = 2, SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_CONTEXT = 201, NOT_FOUND = 500 };
 typedef int result;
 typedef uint64_t address;
 
@@ -47,7 +47,11 @@ result cuCtxSetCurrent(void *context) {
     stack[depth - 1] = context;
     return SUCCESS;
 }
-result cuCtxPushCurrent_v2(void *context) { stack[depth++] = context; return SUCCESS; }
+result cuCtxPushCurrent_v2(void *context) {
+    if (depth == sizeof stack / sizeof *stack) return INVALID_CONTEXT;
+    stack[depth++] = context;
+    return SUCCESS;
+}
 result cuCtxPopCurrent_v2(void **context) {
     if (!depth) return INVALID_CONTEXT;
     *context = stack[--depth];
@@ -68,6 +72,8 @@ int emulated_holds(address place, address size) {
 }
 result cuMemGetInfo_v2(size_t *unused, size_t *all) { *unused = *all = 1 << 30; return SUCCESS; }
 result cuMemAlloc_v2(address *place, size_t size) {
+    if (!depth) return INVALID_CONTEXT;
+    if (lives == sizeof live / sizeof *live) return OUT_OF_MEMORY;
     *place = (address)aligned_alloc(256, (size + 255) / 256 * 256);
     memset((void *)*place, 0xAA, size);
     live[lives].begin = *place, live[lives].size = size, live[lives++].device = current();
@@ -127,7 +133,7 @@ result cuLibraryLoadData(void **library, const void *code, void *a, void *b, uns
     *library = malloc(1);
     return SUCCESS;
 }
-result cuLibraryUnload(void *library) { free(library); return SUCCESS; }
+result cuLibraryUnload(void *library) { return SUCCESS; }
 result cuLibraryGetKernel(void **kernel, void *library, const char *name) { *kernel = strdup(name); return SUCCESS; }
 result cuKernelGetFunction(void **function, void *kernel) { *function = kernel; return SUCCESS; }
 result cuKernelGetAttribute(int *value, int attribute, void *kernel, int device) { *value = 32; return SUCCESS; }

@@ -58,8 +58,8 @@ class Driver:
     def watch(self, target):
         load = target._load
 
-        def loading(kernel, arguments):
-            loaded = load(kernel, arguments)
+        def loading(kernel, device, arguments):
+            loaded = load(kernel, device, arguments)
             for compiled in kernel.overloads.values():
                 self.libraries[compiled.entry_name] = compiled.library
             return loaded

@@ -69,20 +69,23 @@ class Array:
 
 
 class Launches:
-    """Stands in for ``_launch`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
+    """Stands in for ``_launching`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
 
     def __init__(self, monkeypatch, capability=(9, 0)):
         from numba.cuda import dispatcher
 
         from numbainit.targets import cuda
 
-        monkeypatch.setattr(cuda, "_launch", self._take)
+        monkeypatch.setattr(cuda, "_launching", self._launching)
         monkeypatch.setattr(cuda, "device_of", lambda array: cuda.Device(0, capability, 1056, 0))
         fake = SimpleNamespace(compute_capability=capability, id=0)
         monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
 
-    def _take(self, kernel, tasks, device, stream, arguments):
+    def _launching(self, kernel, tasks, device, handle, before, after):
+        return lambda stream: self._take(kernel, tasks, (*before, *stream, *after))
+
+    def _take(self, kernel, tasks, arguments):
         self.calls.append((kernel, tasks, arguments))
         if self.memory is not None:
             from numbainit.targets.cuda import THREADS, flat

@@ -1,6 +1,7 @@
 """Objects that say they are on a GPU → their description, or an error that says what to do. Nothing is filled here."""
 
 import importlib.util
+import re
 import sys
 from types import SimpleNamespace
 
@@ -48,6 +49,20 @@ class Dtype:
 Dtype.__module__ = "torch"
 
 
+class Plain:
+    """A tensor without gradient; torch knows no typestr of its float8 kinds."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+
+    @property
+    def __cuda_array_interface__(self):
+        return Array(dtype={"bfloat16": "<V2", "float32": "<f4"}[self.dtype.name], version=2).__cuda_array_interface__
+
+    def view(self, dtype):
+        return Array(dtype=dtype, version=2, strides=None)
+
+
 class Tensor:
     """torch's tensors as far as they matter: the interface is there only after ``detach``."""
 
@@ -67,10 +82,7 @@ class Tensor:
         raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad")
 
     def detach(self):
-        typestr = {"bfloat16": "<V2", "float32": "<f4"}.get(self.dtype.name)  # float8 kinds have none
-        plain = Array(version=2, strides=None, **{"dtype": typestr} if typestr else {})
-        plain.dtype, plain.view = self.dtype, lambda dtype: Array(dtype=dtype, version=2, strides=None)
-        return plain
+        return Plain(self.dtype)
 
 
 class HostTensor(Tensor):
@@ -133,8 +145,14 @@ def test_small_floats_of_torch(torch, name, itemsize):
         ({"layout": "torch.sparse_coo"}, init.InvalidTypeError, "got one that is cuda:1 sparse_coo: fill a dense one"),
         ({"conjugate": True}, init.InvalidValueError, "a conjugate or negative view of other memory: pass tensor.res"),
         ({"dtype": Dtype("float8_e8m0fnu", 1)}, init.InvalidTypeError, "float8_e8m0fnu has no zero and no sign"),
+        (
+            {"dtype": Dtype("complex32", 4)},
+            init.InvalidTypeError,
+            "of torch.complex32 on a GPU without memory that can",
+        ),
+        ({"dtype": Dtype("float4_e2m1fn_x2", 1)}, init.InvalidTypeError, "of torch.float4_e2m1fn_x2 on a GPU without"),
     ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+    ids=lambda value: "-".join(map(str, *value.items())) if isinstance(value, dict) else "",
 )
 def test_tensors_that_cannot_be_filled(torch, entries, error, message):
     tensor = Tensor()
@@ -195,11 +213,62 @@ def test_what_cannot_be_filled(entries, error, message):
     assert generator.draws == 0
 
 
-def test_a_typestr_that_nobody_can_read():
+LIES = [
+    ({"typestr": "<f1"}, "data type '<f1' not understood"),
+    ({"typestr": None}, "typestr is None"),
+    ({"shape": (10.5,)}, "'float' object cannot be interpreted as an integer"),
+    ({"shape": 3}, "'int' object is not iterable"),
+    ({"shape": (-2, -5)}, "a negative number"),
+    ({"shape": (1 << 63,)}, "numbers beyond 63 bits"),
+    ({"shape": (1 << 40, 1 << 40)}, "numbers beyond 63 bits"),
+    ({"strides": ()}, "0 strides for 2 axes"),
+    ({"strides": (4,)}, "1 strides for 2 axes"),
+    ({"strides": (1 << 70, 4)}, "numbers beyond 63 bits"),
+    ({"strides": (4.5, 4)}, "'float' object cannot be interpreted as an integer"),
+    ({"data": None}, "cannot unpack non-iterable NoneType object"),
+    ({"data": (ADDRESS,)}, "not enough values to unpack"),
+    ({"data": ("1", False)}, "'str' object cannot be interpreted as an integer"),
+    ({"data": (-8, False)}, "a negative number"),
+    ({"data": (1 << 64, False)}, "numbers beyond 63 bits"),
+    ({"stream": "x"}, "'str' object cannot be interpreted as an integer"),
+    ({"stream": 1.5}, "'float' object cannot be interpreted as an integer"),
+    ({"stream": -1}, "a negative number"),
+]
+
+
+@pytest.mark.parametrize(("entries", "reason"), LIES, ids=[str(case[0]) for case in LIES])
+def test_interfaces_that_cannot_be(entries, reason):
+    generator, array = init.Generator(0), Array()
+    array.__cuda_array_interface__ |= entries
+    array.dtype = None
+    text = re.escape(f"__cuda_array_interface__ cannot be used ({reason}")
+    with pytest.raises(init.InvalidTypeError, match=text):
+        init.normal_(array, generator=generator)
+    assert generator.draws == 0
+
+
+@pytest.mark.parametrize("missing", ["shape", "typestr", "data"])
+def test_interfaces_without_an_entry(missing):
     array = Array()
-    array.__cuda_array_interface__["typestr"], array.dtype = "<f1", None
-    with pytest.raises(init.InvalidTypeError, match="typestr '<f1', which NumPy cannot read: give it a NumPy dtype"):
+    del array.__cuda_array_interface__[missing]
+    with pytest.raises(init.InvalidTypeError, match=f"cannot be used \\(no '{missing}'"):
         init.normal_(array, generator=0)
+
+
+def test_a_dtype_that_is_not_as_wide_as_the_typestr():
+    array = Array()
+    array.dtype = np.dtype("bfloat16")
+    with pytest.raises(init.InvalidTypeError, match="typestr '<f4' is not as wide as bfloat16"):
+        init.normal_(array, generator=0)
+
+
+def test_a_class_is_no_array():
+    with pytest.raises(init.InvalidTypeError, match=r"normal_ fills an array in place, got builtins\.type"):
+        init.normal_(Tensor, generator=0)
+
+
+def test_strides_of_axes_of_one_element_do_not_matter():
+    assert writable(Array((1, 3), strides=(3, 4)), "normal_").shape == (1, 3)
 
 
 def test_arrays_of_jax_stay_as_they_are():

@@ -399,7 +399,11 @@ def test_a_layer_of_torch():
     assert not layer.bias.any()
 
 
-@pytest.mark.parametrize("thing", [torch.Generator(), torch.zeros(2), torch.tensor(1.5), torch.float32], ids=lambda thing: type(thing).__name__)
+@pytest.mark.parametrize(
+    "thing",
+    [torch.Generator(), torch.zeros(2), torch.tensor(1.5), torch.float32],
+    ids=lambda thing: type(thing).__name__,
+)
 def test_things_of_torch_are_no_generators(thing):
     with pytest.raises(init.InvalidTypeError, match=r"torch.*(Generator|Tensor|dtype)"):
         init.normal_(np.empty(3), generator=thing)

@@ -1,4 +1,4 @@
-"""A device array of a logical range, contiguous or strided → the same array, filled by its GPU.
+"""A device array, or a block of one, of any layout → what fills it, on its GPU and on its own stream.
 
 A *loop* (``cuda_loops.py``) becomes a kernel for each law, dtype and kind of memory when it is first asked for.
 Launches go to the array's own stream, on the device that holds it, and wait for nothing.
@@ -7,6 +7,7 @@ This is the only file that imports ``numba.cuda``.
 """
 
 import functools
+import threading
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -80,9 +81,14 @@ def _mask_kernel(name, loop):
     return mask
 
 
-@functools.cache
 def kernels(name, dtype, capability):
-    """The kernels of a law for a dtype, on GPUs of a compute capability; they are compiled at their first launch."""
+    """The kernels of a law for a dtype, on GPUs of a compute capability; each is compiled when it is first needed."""
+    with _lock:
+        return _kernels(name, dtype, capability)
+
+
+@functools.cache
+def _kernels(name, dtype, capability):
     loops, blocks = cuda_loops, 1
     width = 32 if dtype.name in SMALL else 8 * dtype.itemsize
     law, stored = getattr(cuda_laws, f"{name}{width}"), code(dtype.name, capability)
@@ -101,9 +107,14 @@ def kernels(name, dtype, capability):
     return Kernels(*(_fill_kernel(f"gpu_{name}_{dtype.name}_{way}", loop) for way, loop in ways.items()), blocks)
 
 
-@functools.cache
 def mask_kernel(itemsize):
     """The kernel that puts zeros into the columns of a matrix of elements of so many bytes."""
+    with _lock:
+        return _mask(itemsize)
+
+
+@functools.cache
+def _mask(itemsize):
     word = min(itemsize, 8)
     return _mask_kernel(f"gpu_mask_{itemsize}", cuda_loops.sparse(_WORDS[word], itemsize // word))
 
@@ -111,8 +122,11 @@ def mask_kernel(itemsize):
 # ---- fills ----
 
 
-def fill(array, law, stream, block):
-    """Fill a non-empty DeviceArray, a part of a larger array or (None) all of it, for the stream ``(k0, k1, draw)``."""
+def filling(array, law, block):
+    """What fills a non-empty DeviceArray, a part of a larger array or (None) all of it, by ``(k0, k1, draw)``.
+
+    All that can fail is done before it is called: the device is looked at, and the kernel compiled and loaded.
+    """
     device = device_of(array)
     known = kernels(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
@@ -129,7 +143,24 @@ def fill(array, law, stream, block):
         shape, strides, _ = zip(*merged_axes(array, c_strides(array.shape)), strict=True)
         where, kernel, elements = (array.pointer, array.size, shape, strides), known.strided, 4
     tasks = (first % elements + array.size + elements - 1) // elements
-    _launch(kernel, tasks, device, array.stream, (where, first, *stream, numbers))
+    return _launching(kernel, tasks, device, array.stream, (where, first), (numbers,))
+
+
+def filling_sparse(matrix, zeros, law, block):
+    """The same for a non-empty matrix, a part of a larger one, each of whose columns gets so many zeros."""
+    parts = matrix.parts()
+    fill = filling(parts, law, block if parts is matrix else block.of_parts())
+    if not zeros:
+        return fill
+    strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
+    where = matrix.pointer, matrix.shape, strides, (*block.shape, *block.start), zeros
+    mask = _launching(mask_kernel(matrix.itemsize), matrix.shape[1], device_of(matrix), matrix.stream, where, ())
+
+    def both(stream):
+        fill(stream)
+        mask(stream)
+
+    return both
 
 
 def _signed(number):
@@ -137,88 +168,52 @@ def _signed(number):
     return number - (number >> 63 << 64)
 
 
-def fill_sparse(matrix, zeros, law, stream, block):
-    """Fill a non-empty matrix, a part of a larger one, but ``zeros`` of each column of the whole with zeros."""
-    parts = matrix.parts()
-    fill(parts, law, stream, block if parts is matrix else block.of_parts())
-    if zeros:
-        strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
-        place = (*block.shape, *block.start)
-        arguments = (matrix.pointer, matrix.shape, strides, place, zeros, *stream)
-        _launch(mask_kernel(matrix.itemsize), matrix.shape[1], device_of(matrix), matrix.stream, arguments)
-
-
 # ---- launching ----
 
-_BLOCKS_PER_SM = 8  # that fill it, at 2,048 threads
+_BLOCKS_PER_SM = 8  # 2,048 threads, the most that one runs
 
 
-class Device(NamedTuple):
-    """A GPU: its number, compute capability, how many threads it runs, and its context."""
+def _launching(kernel, tasks, device, handle, before, after):
+    """What launches a kernel, with a stream of words between its other arguments.
 
-    ordinal: int
-    capability: tuple[int, int]
-    most_blocks: int
-    context: int
-
-
-@functools.cache
-def _device(ordinal):
-    gpu = cuda.gpus[ordinal]
-    capability = tuple(gpu.compute_capability)
-    lowest = nvrtc.get_lowest_supported_cc()
-    if capability < lowest:
-        older = (
-            'pip install "numbainit[cuda12]" in a fresh environment, or ' if cuda.runtime.get_version()[0] > 12 else ""
-        )
-        raise DeviceError(
-            f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}, but the CUDA that is installed "
-            f"compiles for {lowest[0]}.{lowest[1]} and newer: {older}use device='cpu'"
-        )
-    with gpu:
-        context = int(api.driver.cuCtxGetCurrent())
-    return Device(ordinal, capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
-
-
-def device_of(array):
-    """The GPU that holds a non-empty DeviceArray; an error if it cannot be used."""
-    return _device(ordinal_of(array))
-
-
-def _launch(kernel, tasks, device, stream, arguments):
-    """Run ``tasks`` threads, or as many as the device holds, on a device and the stream of this handle.
-
-    By way of Numba's dispatcher a call would cost its caller several times as much: it finds the types of nested tuples
-    anew each time.
+    It runs ``tasks`` threads, or as many as the device holds, on the stream of this handle. By way of Numba's
+    dispatcher a call would cost its caller several times as much: it finds the types of nested tuples anew each time.
     """
-    values = flat(arguments)
-    here = int(api.driver.cuCtxGetCurrent()) == device.context
-    with nullcontext() if here else cuda.gpus[device.ordinal]:
-        key = kernel, device.ordinal, len(values)
-        loaded = _loaded.get(key) or _loaded.setdefault(key, _load(kernel, arguments))
-        grid = min(-(-tasks // THREADS), device.most_blocks)
-        launch(_stream(stream or 0, device.ordinal), _configuration(grid), loaded, *values)
+    leading, following = flat(before), flat(after)
+    key = kernel, device.ordinal, len(leading) + len(following)
+    with _lock:
+        if key not in _loaded:
+            _loaded[key] = _load(kernel, device, (*before, 0, 0, 0, *after))
+    loaded, grid = _loaded[key], min(-(-tasks // THREADS), device.most_blocks)
+
+    def launch_for(stream):
+        with _current(device):
+            launch(_stream(handle or 0, device.ordinal), _configuration(grid), loaded, *leading, *stream, *following)
+
+    return launch_for
 
 
+_lock = threading.RLock()  # so that two threads do not compile the same
 #: (kernel, device, number of values that it takes) → the kernel in the memory of that device
 _loaded: dict[tuple[Any, int, int], Any] = {}
 
 
-def _load(kernel, arguments):
-    """Compile a kernel for arguments of these types, or find it on disk, and load it on the current device."""
+def _load(kernel, device, arguments):
+    """Compile a kernel for arguments of these types, or find it on disk, and load it on a device."""
     kinds = tuple(map(kernel.typeof_pyval, arguments))
-    try:
+    with _current(device):
         try:
             compiled = kernel.compile(kinds)
         except LOST:
             forget(kernel)
             compiled = kernel.compile(kinds)
         return compiled.library.get_cufunc().kernel
-    except ValueError as error:
-        raise DeviceError(
-            f"the CUDA that is installed cannot compile for this GPU ({error}): install a newer one, by newer packages "
-            "numba-cuda and cuda-toolkit"
-        ) from error
+
+
+def _current(device):
+    """A context in which new work of this thread goes to a device."""
+    here = int(api.driver.cuCtxGetCurrent()) == device.context
+    return nullcontext() if here else cuda.gpus[device.ordinal]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -244,6 +239,47 @@ def flat(arguments):
 
 
 # ---- devices ----
+
+
+class Device(NamedTuple):
+    """A GPU: its number, compute capability, how many thread blocks it runs, and its context."""
+
+    ordinal: int
+    capability: tuple[int, int]
+    most_blocks: int
+    context: int
+
+
+def device_of(array):
+    """The GPU that holds a non-empty DeviceArray; an error if it cannot be used."""
+    return _device(ordinal_of(array))
+
+
+@functools.cache
+def _device(ordinal):
+    gpu = cuda.gpus[ordinal]
+    capability = tuple(gpu.compute_capability)
+    _check_capability(ordinal, capability)
+    with gpu:
+        context = int(api.driver.cuCtxGetCurrent())
+    return Device(ordinal, capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
+
+
+def _check_capability(ordinal, capability):
+    """Numba compiles for exactly this one from 9.0 on, and for the nearest older one before."""
+    known, name = nvrtc.get_supported_ccs(), f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}"
+    if capability < min(known):
+        older = (
+            'pip install "numbainit[cuda12]" in a fresh environment, or ' if cuda.runtime.get_version()[0] > 12 else ""
+        )
+        lowest = ".".join(map(str, min(known)))
+        raise DeviceError(
+            f"{name}, but the CUDA that is installed compiles for {lowest} and newer: {older}use device='cpu'"
+        )
+    if capability > max(known) or (capability >= (9, 0) and capability not in known):
+        raise DeviceError(
+            f"{name}, which the CUDA that is installed does not know: install newer numba-cuda and cuda-toolkit"
+        )
 
 
 def ordinal_of(array):

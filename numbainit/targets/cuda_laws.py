@@ -61,7 +61,7 @@ def bits64(stream, block, tag, numbers):
 
 
 def _constant(kind):
-    """One value everywhere; of small floats, its bits."""
+    """One value everywhere; of floats of less than 64 bits, its bits."""
 
     @inline
     def constant(stream, block, tag, numbers):
@@ -71,7 +71,7 @@ def _constant(kind):
     return constant
 
 
-constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.float32, np.float64))
+constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.uint32, np.float64))
 
 
 def _copy(kind):

@@ -46,27 +46,22 @@ def put_strided(where, place, codes):
 def _put_one_strided(where, place, code):
     address, size, shape, strides = where
     if 0 <= place < size:
-        rest, offset = np.uint64(place), 0
-        for axis in range(len(shape) - 1, 0, -1):
-            length = np.uint64(shape[axis])
-            quotient = rest // length
-            offset += np.int64(rest - quotient * length) * strides[axis]
-            rest = quotient
-        store(address, offset + np.int64(rest) * strides[0], code)
+        offset, _ = _find(place, shape, strides, shape)  # any steps: the number is not used
+        store(address, offset, code)
 
 
 @inline
 def _find(place, shape, strides, steps):
     """Where element ``place`` of a part lies in memory, and how far its number is from that of the first."""
     rest, offset, number = np.uint64(place), 0, _0
-    for axis in range(len(shape) - 1, -1, -1):
+    for axis in range(len(shape) - 1, 0, -1):
         length = np.uint64(shape[axis])
         quotient = rest // length
         index = rest - quotient * length
         offset += np.int64(index) * strides[axis]
         number += index * np.uint64(steps[axis])
         rest = quotient
-    return offset, number
+    return offset + np.int64(rest) * strides[0], number + rest * np.uint64(steps[0])
 
 
 # ---- laws of more than one block, and what memory holds of their values ----

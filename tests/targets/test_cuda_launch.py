@@ -53,7 +53,8 @@ def target(monkeypatch):
     from numbainit.targets import cuda
 
     driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
-    monkeypatch.setattr(cuda, "nvrtc", SimpleNamespace(get_lowest_supported_cc=lambda: (7, 5)))
+    known = [(7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)]
+    monkeypatch.setattr(cuda, "nvrtc", SimpleNamespace(get_supported_ccs=lambda: known))
     driver.cuPointerGetAttribute = lambda attribute, pointer: DEVICE if pointer else None
     driver.cuCtxGetCurrent = lambda: driver.context
     gpus, launches, made = [Gpu(driver, 100), Gpu(driver, 101)], [], {}
@@ -78,6 +79,7 @@ def target(monkeypatch):
     monkeypatch.setattr(cuda, "launch", launch)
     monkeypatch.setattr(cuda, "Stream", SimpleNamespace(from_handle=lambda handle: f"stream {handle}"))
     monkeypatch.setattr(cuda, "_loaded", {})
+    monkeypatch.setattr(cuda, "mask_kernel", lambda itemsize: made.setdefault(itemsize, Kernel(driver)))
     for function in (cuda.check_driver, cuda._device):
         function.cache_clear()
     yield SimpleNamespace(launches=launches, cuda=fake, driver=driver, kernels=made)
@@ -93,6 +95,10 @@ class Interface:
     """An array on the second device."""
 
     __cuda_array_interface__ = {"shape": (3,), "typestr": "<f4", "data": (4096, False), "version": 3}  # noqa: RUF012
+
+
+class Matrix:
+    __cuda_array_interface__ = {"shape": (3, 2), "typestr": "<f4", "data": (4096, False), "version": 3}  # noqa: RUF012
 
 
 def fill(size, stream=None):
@@ -199,13 +205,40 @@ def test_a_card_older_than_the_toolkit(target, installed, remedy):
     assert generator.draws == 0
 
 
-def test_a_card_newer_than_the_toolkit(target, monkeypatch):
-    def fail(self, kinds):
-        raise ValueError("Can't use arch-specific compute_140a")
+@pytest.mark.parametrize("capability", [(9, 9), (14, 0)])
+def test_a_card_newer_than_the_toolkit(target, capability):
+    target.cuda.gpus[1].compute_capability = capability
+    generator = init.Generator(0)
+    with pytest.raises(init.DeviceError, match=r"which the CUDA that is installed does not know: install newer numba"):
+        init.normal_(Interface(), generator=generator)
+    assert generator.draws == 0
 
-    monkeypatch.setattr(Kernel, "compile", fail)
-    with pytest.raises(init.DeviceError, match=r"cannot compile for this GPU \(Can't use .*\): install a newer one"):
-        fill(3)
+
+@pytest.mark.parametrize("capability", [(8, 7), (9, 0), (12, 0)])
+def test_cards_that_the_toolkit_knows(target, capability):
+    """Or for which an older one serves, before 9.0."""
+    target.cuda.gpus[1].compute_capability = capability
+    init.normal_(Interface(), generator=0)
+    assert len(target.launches) == 1
+
+
+@pytest.mark.parametrize("fill", [init.normal_, lambda array, generator: init.sparse_(array, 0.5, generator=generator)])
+def test_where_a_kernel_cannot_be_compiled_nothing_is_drawn_or_written(target, monkeypatch, fill):
+    """Neither by the first of the two kernels of a sparse matrix."""
+    loaded = []
+
+    def load(kernel, device, arguments):
+        loaded.append(kernel)
+        if fill is init.normal_ or len(loaded) == 2:
+            raise RuntimeError("no compiler")
+        return kernel, 101
+
+    monkeypatch.setattr("numbainit.targets.cuda._load", load)
+    generator = init.Generator(0)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        fill(Matrix(), generator=generator)
+    assert generator.draws == 0
+    assert not target.launches
 
 
 def test_the_simulator(target, monkeypatch):

@@ -14,6 +14,7 @@ import ptx
 import reference
 from numbainit import fill
 from numbainit.arrays import writable
+from numbainit.device_matrices import _SLACK
 from numbainit.devices import DeviceArray
 from numbainit.parameters import COPY, Law
 
@@ -130,6 +131,18 @@ def test_every_layout(launches, name, layout):
     assert total == np.prod(shape)
 
 
+@pytest.mark.parametrize("capability", [(7, 5), (8, 0)])
+@pytest.mark.parametrize("name", ["uniform bfloat16", "normal f2"])
+def test_gpus_without_and_with_an_instruction_that_rounds(monkeypatch, name, capability):
+    fill, dtype, parameters = FILLS[name]
+    launches = gpu.Launches(monkeypatch, capability)
+    got, *_ = run(launches, fill, gpu.Array((203,), dtype), *parameters, generator=3)
+    assert same(got, fill(np.empty(203, dtype), *parameters, generator=3))
+    kernel, _, arguments = launches.calls[-1]
+    instruction = "cvt.rn.bf16.f32" if name == "uniform bfloat16" else "cvt.rn.f16.f32"
+    assert (instruction in gpu.compiled(kernel, arguments).ptx) == (name == "normal f2" or capability == (8, 0))
+
+
 @pytest.mark.parametrize("name", ["bits u4", "bits u8", "trunc_normal f4", "tail f4"])
 @pytest.mark.parametrize("grid", [1, 3], ids="grid {}".format)
 def test_any_number_of_threads(launches, name, grid):
@@ -202,7 +215,7 @@ def test_copies(launches, dtype, layout):
     shape, strides, offset = LAYOUTS[layout]
     array = gpu.Array(shape, dtype, strides, offset=offset)
     made_in = array.dtype if array.dtype.itemsize >= 4 else np.dtype("f4")
-    values = init.normal_(np.empty(int(np.prod(shape)) + 15, made_in), generator=2)  # threads read whole blocks
+    values = init.normal_(np.empty(int(np.prod(shape)) + _SLACK, made_in), generator=2)
     launches.memory = ptx.Memory(gpu.BASE, 100 * array.dtype.itemsize)
     launches.memory.source = 0x1000, values.tobytes()
     fill.fill_from(writable(array, "copy"), COPY, (0, 0, 0x1000))

@@ -141,7 +141,7 @@ def _dtype(tensor: Any, typestr: str) -> np.dtype:
     if type(named).__module__ == "torch":
         name = str(named).removeprefix("torch.")
         named = small_dtype(name) if name == "bfloat16" or name.startswith("float8") else None
-    if not isinstance(named, np.dtype) or not (is_small(named) or named.name == NO_ZERO):
+    if not isinstance(named, np.dtype) or named.itemsize >= 4 or not (is_small(named) or named.name == NO_ZERO):
         return np.dtype(typestr)
     if typestr[2:] != str(named.itemsize):
         raise ValueError(f"typestr {typestr!r} is not as wide as {named}")
@@ -151,10 +151,12 @@ def _dtype(tensor: Any, typestr: str) -> np.dtype:
 def _check_numbers(array: DeviceArray) -> None:
     if len(array.strides) != len(array.shape):
         raise ValueError(f"{len(array.strides)} strides for {len(array.shape)} axes")
-    if min(array.pointer, array.stream or 0, *array.shape, 0) < 0:
+    lowest, end = min(array.pointer, array.stream or 0), array.pointer + array.itemsize
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        lowest, end = min(lowest, length), end + abs(stride) * length
+    if lowest < 0:
         raise ValueError("a negative number")
-    span = sum(abs(stride) * (length - 1) for stride, length in zip(array.strides, array.shape, strict=True))
-    if array.size and max(array.pointer + span + array.itemsize, array.stream or 0, *array.shape, 0) > sys.maxsize:
+    if max(end, array.stream or 0, array.size) > sys.maxsize:
         raise ValueError("numbers beyond 63 bits")
 
 

@@ -18,7 +18,7 @@ LIBRARIES = (device.FILL, device.OURS, *device.installed())
 def _missing():
     """Why nothing can be measured here, or an empty text."""
     try:
-        devices.gpu().check_device(0)
+        devices.gpu().driver.check_device(0)
     except NumbaInitError as error:
         return str(error)
     return ""
@@ -30,7 +30,9 @@ pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing())
 @pytest.fixture
 def timed(benchmark):
     """``timed(call)`` by the clock of the device, whose median counts."""
-    benchmark._timer = devices.gpu().clock()  # pytest-benchmark takes a timer only for whole modules, at their import
+    benchmark._timer = (
+        devices.gpu().driver.clock()
+    )  # pytest-benchmark takes a timer only for whole modules, at their import
     return lambda call: benchmark.pedantic(call, rounds=20, warmup_rounds=3)
 
 

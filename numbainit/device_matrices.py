@@ -66,7 +66,7 @@ def orthogonal(weights: DeviceArray, experts: int, outputs: int, scale: float, g
     if weights.size == 0:
         fill(weights, law, generator)
         return
-    device = cupy.cuda.Device(gpu().device_of(weights).ordinal)
+    device = cupy.cuda.Device(gpu().driver.device_of(weights).ordinal)
     with errors_of_cupy(), device, _stream(cupy, weights.stream):
         memory = cupy.empty(weights.size + _SLACK, dtype)
         normals = memory[: weights.size]

@@ -242,7 +242,7 @@ def place_of(array: Any, device: Any, name: str) -> int | None:
     place = None
     if interface is not None:
         described = _described(array, interface, stream)
-        place = gpu().ordinal_of(described) if described.size else 0
+        place = gpu().driver.ordinal_of(described) if described.size else 0
     if device is not None and place_of_name(device) != place:
         found = "the host" if place is None else f"cuda:{place}"
         raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
@@ -253,9 +253,9 @@ def empty(shape: tuple[int, ...], dtype: np.dtype, place: int, like: Any = None)
     """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
     if math.prod(shape) * dtype.itemsize > sys.maxsize:
         raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
-    gpu().check_device(place)
+    gpu().driver.check_device(place)
     if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
-        return gpu().empty(shape, dtype, place)
+        return gpu().driver.empty(shape, dtype, place)
     cupy = importlib.import_module("cupy")
     with errors_of_cupy(), cupy.cuda.Device(place):
         if is_small(dtype):  # CuPy makes no float8, but views its memory so

@@ -86,10 +86,10 @@ os.environ["PYTEST_EMULATED"] = "1"  # fewer elements
 
 
 def pytest_configure(config):
-    from numbainit.targets import cuda
+    from numbainit.targets import cuda_driver
 
     config.driver = Driver(_library)
-    config.driver.watch(cuda)
+    config.driver.watch(cuda_driver)
 
 
 def pytest_runtest_teardown(item):

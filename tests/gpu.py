@@ -69,15 +69,15 @@ class Array:
 
 
 class Launches:
-    """Stands in for ``_launching`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
+    """Stands in for ``launching`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
 
     def __init__(self, monkeypatch, capability=(9, 0)):
         from numba.cuda import dispatcher
 
-        from numbainit.targets import cuda
+        from numbainit.targets import cuda_driver
 
-        monkeypatch.setattr(cuda, "_launching", self._launching)
-        monkeypatch.setattr(cuda, "device_of", lambda array: cuda.Device(0, capability, 1056, 0))
+        monkeypatch.setattr(cuda_driver, "launching", self._launching)
+        monkeypatch.setattr(cuda_driver, "device_of", lambda array: cuda_driver.Device(0, capability, 1056, 0))
         fake = SimpleNamespace(compute_capability=capability, id=0)
         monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
@@ -88,7 +88,7 @@ class Launches:
     def _take(self, kernel, tasks, arguments):
         self.calls.append((kernel, tasks, arguments))
         if self.memory is not None:
-            from numbainit.targets.cuda import THREADS, flat
+            from numbainit.targets.cuda_driver import THREADS, flat
 
             ptx.run(compiled(kernel, arguments).ptx, flat(arguments), self.grid, THREADS, self.memory)
 

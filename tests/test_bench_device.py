@@ -27,7 +27,7 @@ def target(monkeypatch):
         empty=lambda shape, dtype, place: np.empty(shape, dtype),
         device_seconds=lambda call: call() is None or 0.5,
     )
-    monkeypatch.setattr(devices, "gpu", lambda: fake)
+    monkeypatch.setattr(devices, "gpu", lambda: SimpleNamespace(driver=fake))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(device, "_CHECKED", 1003)
     monkeypatch.setattr(device, "_CALLS", 2)

@@ -301,7 +301,7 @@ def two_devices(monkeypatch):
         check_device=lambda place: None,
         empty=lambda shape, dtype, place: SimpleNamespace(shape=shape, dtype=dtype, place=place),
     )
-    monkeypatch.setattr(devices, "gpu", lambda: target)
+    monkeypatch.setattr(devices, "gpu", lambda: SimpleNamespace(driver=target))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
 

@@ -41,7 +41,7 @@ def run(device: str, dtypes: Sequence[np.dtype], size: int, rounds: int, as_json
     place = devices.place_of_name(device)
     if place is None:
         raise InvalidValueError(f"got --device {device}; wanted cuda or cuda:<number>")
-    target = devices.gpu()
+    target = devices.gpu().driver
     target.check_device(place)
     checked = [check(law, dtype, place) for law in LAWS for dtype in dtypes]
     with target.on(place):
@@ -58,7 +58,7 @@ def _initializer(law: str) -> Callable[..., Any]:
 
 def check(law: str, dtype: np.dtype, place: int) -> str:
     """Fill on both sides and compare: raise where a bit differs."""
-    target, fill = devices.gpu(), _initializer(law)
+    target, fill = devices.gpu().driver, _initializer(law)
     array = target.empty((_CHECKED,), dtype, place)
     fill(array, generator=2026)
     got, wanted = target.host(array), fill(np.empty(_CHECKED, dtype), generator=2026)
@@ -131,12 +131,12 @@ def call_of(name: str, law: str, dtype: np.dtype, size: int, place: int) -> Call
 
 
 def _fill(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    target = devices.gpu()
+    target = devices.gpu().driver
     return functools.partial(target.memset, target.empty((size,), dtype, place))
 
 
 def _ours(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    array = devices.gpu().empty((size,), dtype, place)
+    array = devices.gpu().driver.empty((size,), dtype, place)
     return functools.partial(_initializer(law), array, generator=numbainit.Generator(0))
 
 

@@ -237,7 +237,7 @@ def start_anew(monkeypatch):
     from numbainit.targets import cuda
 
     def start():
-        monkeypatch.setattr(cuda, "_loaded", {})
+        monkeypatch.setattr(cuda.driver, "_loaded", {})
         cuda._kernels.cache_clear()
         return cuda
 
@@ -250,7 +250,7 @@ def test_kernels_are_found_on_disk(device, start_anew):
     init.normal_(device.zeros(99, "f4"), generator=1)
     cuda = start_anew()
     assert same(device.host(init.normal_(device.zeros(99, "f4"), generator=1)), wanted)
-    kernel = next(kernel for kernel, *_ in cuda._loaded)
+    kernel = next(kernel for kernel, *_ in cuda.driver._loaded)
     assert sum(kernel._cache_hits.values()) == 1
     assert not kernel._cache_misses
 
@@ -259,7 +259,7 @@ def test_a_spoilt_file_on_disk_does_no_harm(device, start_anew):
     wanted = init.normal_(np.empty(99, "f4"), generator=1)
     init.normal_(device.zeros(99, "f4"), generator=1)
     cuda = start_anew()
-    kernel = cuda.kernels("normal", np.dtype("f4"), cuda._device(0).capability).contiguous
+    kernel = cuda.kernels("normal", np.dtype("f4"), cuda.driver._device(0).capability).contiguous
     cache = Path(kernel._cache._cache_file._index_path)
     good = cache.read_bytes()
     cache.write_bytes(good[:20])

@@ -50,7 +50,8 @@ class Kernel:
 @pytest.fixture
 def target(monkeypatch):
     """The target with two devices, of which arrays are on the second; ``target.launches`` holds what was launched."""
-    from numbainit.targets import cuda
+    from numbainit.targets import cuda as target
+    from numbainit.targets import cuda_driver as cuda
 
     driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
     known = [(7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)]
@@ -65,7 +66,7 @@ def target(monkeypatch):
         launches.append((configuration.grid, configuration.block, stream, kernel, arguments))
 
     def kernels(*key):
-        return made.setdefault(key, cuda.Kernels(*(Kernel(driver) for _ in range(3)), 1))
+        return made.setdefault(key, target.Kernels(*(Kernel(driver) for _ in range(3)), 1))
 
     fake = SimpleNamespace(
         gpus=gpus,
@@ -75,11 +76,11 @@ def target(monkeypatch):
     )
     monkeypatch.setattr(cuda, "cuda", fake)
     monkeypatch.setattr(cuda, "api", SimpleNamespace(driver=driver, binding=cuda.api.binding, CudaAPIError=OSError))
-    monkeypatch.setattr(cuda, "kernels", kernels)
+    monkeypatch.setattr(target, "kernels", kernels)
     monkeypatch.setattr(cuda, "launch", launch)
     monkeypatch.setattr(cuda, "Stream", SimpleNamespace(from_handle=lambda handle: f"stream {handle}"))
     monkeypatch.setattr(cuda, "_loaded", {})
-    monkeypatch.setattr(cuda, "mask_kernel", lambda itemsize: made.setdefault(itemsize, Kernel(driver)))
+    monkeypatch.setattr(target, "mask_kernel", lambda itemsize: made.setdefault(itemsize, Kernel(driver)))
     for function in (cuda.check_driver, cuda._device):
         function.cache_clear()
     yield SimpleNamespace(launches=launches, cuda=fake, driver=driver, kernels=made)
@@ -166,7 +167,7 @@ def test_errors_of_a_launch_reach_the_caller(target, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("launch failed")
 
-    monkeypatch.setattr("numbainit.targets.cuda.launch", fail)
+    monkeypatch.setattr("numbainit.targets.cuda_driver.launch", fail)
     with pytest.raises(RuntimeError, match="launch failed"):
         fill(100, 5)
     assert target.driver.context == 0
@@ -233,7 +234,7 @@ def test_where_a_kernel_cannot_be_compiled_nothing_is_drawn_or_written(target, m
             raise RuntimeError("no compiler")
         return kernel, 101
 
-    monkeypatch.setattr("numbainit.targets.cuda._load", load)
+    monkeypatch.setattr("numbainit.targets.cuda_driver._load", load)
     generator = init.Generator(0)
     with pytest.raises(RuntimeError, match="no compiler"):
         fill(Matrix(), generator=generator)
@@ -263,7 +264,7 @@ def test_no_memory_left(target, monkeypatch):
     target.cuda.device_array = fail
     names = SimpleNamespace(CUresult=SimpleNamespace(CUDA_ERROR_OUT_OF_MEMORY=2))
     api = SimpleNamespace(driver=target.driver, binding=names, CudaAPIError=Error)
-    monkeypatch.setattr("numbainit.targets.cuda.api", api)
+    monkeypatch.setattr("numbainit.targets.cuda_driver.api", api)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else object())
     with pytest.raises(MemoryError, match=r"cuda:1 has no memory left for shape \(3,\) of float32"):
         init.normal(3, device="cuda:1")

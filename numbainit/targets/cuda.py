@@ -127,7 +127,7 @@ def filling(array, law, block):
         where, kernel, elements = (array.pointer, array.size, shape, strides, steps), known.block, 1
     elif array.is_contiguous():
         elements = 4 * known.blocks
-        aligned = (array.pointer - first * array.itemsize) % _VECTOR == 0
+        aligned = (array.pointer - first * array.itemsize) % min(_VECTOR, elements * array.itemsize) == 0
         stop = max(array.size - (elements - 1), 0) if aligned else 0
         where, kernel = (array.pointer, array.size, stop), known.contiguous
     else:

@@ -25,7 +25,7 @@ _32 = np.uint64(32)
 
 @inline
 def put_contiguous(where, place, codes):
-    """``where`` is (address, size, stop): codes that begin in [0, stop) fit, and lie at a multiple of 16 bytes."""
+    """``where`` is (address, size, stop): codes that begin in [0, stop) fit, and lie where ``store_all`` wants them."""
     address, size, stop = where
     if np.uint64(place) < np.uint64(stop):  # unsigned, so one comparison does for both ends
         store_all(address, place, codes)

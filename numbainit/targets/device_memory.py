@@ -48,7 +48,7 @@ def load(typingctx, address, place, like):
 
 @intrinsic
 def store_all(typingctx, address, place, values):
-    """Write a tuple of values of one type from element ``place`` on, where that lies at a multiple of 16 bytes."""
+    """Write a tuple of values of one type from element ``place`` on: at a multiple of 16 bytes, or of all of theirs."""
 
     def codegen(context, builder, signature, args):
         lanes = cgutils.unpack_tuple(builder, args[2])

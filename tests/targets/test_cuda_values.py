@@ -114,7 +114,7 @@ def test_every_size_and_alignment(launches, name, skip, size):
     assert total == size
     part = np.dtype(dtype).itemsize // (2 if dtype in ("c8", "c16") else 1)
     parts = total * np.dtype(dtype).itemsize // part
-    aligned = skip * np.dtype(dtype).itemsize % 16 == 0
+    aligned = skip * np.dtype(dtype).itemsize % widest(name, dtype) == 0
     whole = aligned and parts >= 4 * blocks_at_a_time(name, dtype)
     assert launches.memory.widest == (widest(name, dtype) if whole else part)
 

@@ -1,6 +1,6 @@
 """A pytest plugin: a CUDA driver without a card, whose kernels :mod:`ptx` runs → the tests for a card, run without one.
 
-    pytest -p emulated tests/targets/test_cuda.py
+    PYTHONPATH=tests pytest -p emulated tests/targets/test_cuda.py
 
 Numba's CUDA target, cuda.core and the bindings to the driver are the real ones, and so is the compiler; only the driver
 (``driver.c``) is not. Kernels are run from the assembly that the compiler made, as slowly as :mod:`ptx` does.

@@ -146,3 +146,41 @@ print(init.uniform_(np.empty(8, "f4"), generator=0).tolist())
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == numbainit.uniform(8, generator=0).tolist()
+
+
+GPU_KEYS = """
+import hashlib, json
+import ml_dtypes, numpy as np
+from numba.cuda.serialize import dumps
+from numbainit.targets import cuda
+
+def key(kernel):
+    inside = tuple(cell.cell_contents for cell in kernel.py_func.__closure__)
+    return [kernel.py_func.__qualname__, hashlib.sha256(dumps(inside)).hexdigest()]
+
+found = [key(cuda.mask_kernel(itemsize)) for itemsize in (1, 2, 4, 8, 16)]
+for law in ("uniform", "normal", "complex_normal", "trunc_normal", "tail", "copy"):
+    for dtype in ("float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2fnuz"):
+        for capability in ((7, 5), (9, 0)):
+            found += map(key, cuda.kernels(law, np.dtype(dtype), capability)[:3])
+for law, dtypes in (("bits", ("u4", "u8")), ("constant", ("u1", "u2", "u4", "f8"))):
+    for dtype in dtypes:
+        found += map(key, cuda.kernels(law, np.dtype(dtype), (9, 0))[:3])
+print(json.dumps(found))
+"""
+
+
+def test_kernels_of_a_gpu_have_the_same_keys_in_each_process(tmp_path):
+    """Numba finds a kernel on disk by a hash of all that its function refers to."""
+    if importlib.util.find_spec("numba_cuda") is None:
+        pytest.skip("numba-cuda is not installed")
+    found = []
+    for seed in ("1", "2"):
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONHASHSEED": seed}
+        environment["PYTHONPATH"] = str(Path(numbainit.__file__).parents[1])
+        command = [sys.executable, "-c", GPU_KEYS]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    assert len(found[0]) > 200
+    assert found[0] == found[1]

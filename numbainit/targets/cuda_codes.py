@@ -1,6 +1,10 @@
 """A float32 → the bits of a smaller float as a GPU makes them: one instruction where it has one, else ``encode``.
 
 Both round to nearest, ties to even, and keep subnormal numbers, so the bits are the same.
+
+What is made inside a function here, or in ``cuda_laws.py`` and ``cuda_loops.py``, calls intrinsics and dispatchers only
+by way of functions of a module. Numba gives those a number of their own in each process, which would become part of the
+key of a kernel on disk, and nothing would ever be found there.
 """
 
 import functools
@@ -15,8 +19,6 @@ from numbainit.scalar.encodings import encode
 from numbainit.scalar.formats import SMALL
 from numbainit.targets.cuda_laws import inline
 
-#: name of a dtype → the instruction that rounds to it, and the compute capability that it takes
-_INSTRUCTIONS = {"float16": ("cvt.rn.f16.f32", (5, 3)), "bfloat16": ("cvt.rn.bf16.f32", (8, 0))}
 _WORDS = {8: np.uint8, 16: np.uint16}
 
 
@@ -25,8 +27,8 @@ def code(name, capability):
     """A function from the float that a law makes to what memory holds, for a dtype and a compute capability."""
     if name not in SMALL:
         return _unchanged
-    instruction, needed = _INSTRUCTIONS.get(name, ("", (99, 0)))
-    return _converted(instruction) if capability >= needed else _encoded(SMALL[name])
+    function, needed = _INSTRUCTIONS.get(name, (None, (99, 0)))
+    return function if capability >= needed else _encoded(SMALL[name])
 
 
 @inline
@@ -34,7 +36,7 @@ def _unchanged(value):
     return value
 
 
-def _converted(instruction):
+def _conversion(instruction):
     """Two of these on neighbours become one instruction."""
 
     @intrinsic
@@ -48,11 +50,29 @@ def _converted(instruction):
 
         return types.uint16(value), codegen
 
-    @inline
-    def converted(value):
-        return convert(value)
+    return convert
 
-    return converted
+
+_convert_to_float16, _convert_to_bfloat16 = map(_conversion, ("cvt.rn.f16.f32", "cvt.rn.bf16.f32"))
+
+
+@inline
+def _to_float16(value):
+    return _convert_to_float16(value)
+
+
+@inline
+def _to_bfloat16(value):
+    return _convert_to_bfloat16(value)
+
+
+#: name of a dtype → the instruction that rounds to it, and the compute capability that it takes
+_INSTRUCTIONS = {"float16": (_to_float16, (5, 3)), "bfloat16": (_to_bfloat16, (8, 0))}
+
+
+@inline
+def _encode(value, exponent, mantissa, bias, negative_zero):
+    return encode(value, exponent, mantissa, bias, negative_zero)
 
 
 def _encoded(form):
@@ -61,6 +81,6 @@ def _encoded(form):
 
     @inline
     def encoded(value):
-        return word(encode(value, exponent, mantissa, bias, negative_zero))
+        return word(_encode(value, exponent, mantissa, bias, negative_zero))
 
     return encoded

@@ -74,6 +74,11 @@ def _constant(kind):
 constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.uint32, np.float64))
 
 
+@inline
+def _load(address, place, like):
+    return load(address, place, like)
+
+
 def _copy(kind):
     """Values that lie in memory already: ``stream`` begins with the address of whole blocks of them."""
 
@@ -82,10 +87,10 @@ def _copy(kind):
         address, place = np.int64(stream[0]), np.int64(block * _4)
         like = kind(0)
         return (
-            load(address, place, like),
-            load(address, place + 1, like),
-            load(address, place + 2, like),
-            load(address, place + 3, like),
+            _load(address, place, like),
+            _load(address, place + 1, like),
+            _load(address, place + 2, like),
+            _load(address, place + 3, like),
         )
 
     return copy

@@ -24,6 +24,12 @@ _32 = np.uint64(32)
 
 
 @inline
+def put_one(address, place, code):
+    """One element, anywhere."""
+    store(address, place, code)
+
+
+@inline
 def put_contiguous(where, place, codes):
     """``where`` is (address, size, stop): codes that begin in [0, stop) fit, and lie where ``store_all`` wants them."""
     address, size, stop = where
@@ -173,7 +179,7 @@ def block_direct(codes):
         while place < np.uint64(size):
             offset, number = _find(place, shape, strides, steps)
             number += np.uint64(first)
-            store(address, offset, lane(number, codes(stream, number // _4, VALUES, numbers)))
+            put_one(address, offset, lane(number, codes(stream, number // _4, VALUES, numbers)))
             place += threads
 
     return fill
@@ -195,7 +201,7 @@ def block_by_rejection(law, code, kind):
             while not smallest <= value <= largest:
                 value = lane(number, law(stream, number // _4, tag, numbers))
                 tag += ATTEMPT
-            store(address, offset, code(value))
+            put_one(address, offset, code(value))
             place += threads
 
     return fill
@@ -224,7 +230,7 @@ def sparse(word, words):
                     if row >= np.uint64(top):
                         offset = np.int64(row - np.uint64(top)) * strides[0] + np.int64(column) * strides[1]
                         for i in range(words):
-                            store(address, words * offset + i, word(0))
+                            put_one(address, words * offset + i, word(0))
                 row += _1
             column += threads
 

@@ -30,9 +30,8 @@ pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing())
 @pytest.fixture
 def timed(benchmark):
     """``timed(call)`` by the clock of the device, whose median counts."""
-    benchmark._timer = (
-        devices.gpu().driver.clock()
-    )  # pytest-benchmark takes a timer only for whole modules, at their import
+    # set by hand: pytest-benchmark takes a timer only for whole modules, at their import
+    benchmark._timer = devices.gpu().driver.clock()
     return lambda call: benchmark.pedantic(call, rounds=20, warmup_rounds=3)
 
 

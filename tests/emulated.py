@@ -51,7 +51,7 @@ class Driver:
     """Keeps the assembly of each kernel that the package loads, and runs what is launched."""
 
     def __init__(self, library):
-        self.memory, self.libraries, self.launches, self.errors = Memory(library), {}, [], []
+        self.memory, self.libraries, self.errors = Memory(library), {}, []
         self.callback = CALLBACK(self.launch)
         library.emulated_on_launch(self.callback)
 
@@ -74,7 +74,6 @@ class Driver:
             kinds = re.findall(r"\.param \.(\w+) \S+_param_\d+", text[: text.index("{")])
             types = [ctypes.c_double if kind == "f64" else ctypes.c_int64 for kind in kinds]
             values = [kind.from_address(arguments[place]).value for place, kind in enumerate(types)]
-            self.launches.append((device, stream, grid, threads, values))
             ptx.run(text, values, grid, threads, self.memory)
         except BaseException as error:  # which ctypes would only print
             self.errors.append(error)

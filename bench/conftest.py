@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from numbainit.bench import peers
+from numbainit.measure import peers
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 import gpu
 import numbainit as init
-from numbainit.dtypes import small_dtype
+from numbainit.memory.dtypes import small_dtype
 
 INSTRUCTIONS = 132 * 128 * 1.755e9  # of threads, a second: an H100 SXM's multiprocessors at its boost clock
 MEMORY = 3.0e12  # bytes a second that a plain fill writes there
@@ -39,7 +39,7 @@ def instructions(law, dtype):
         fill(gpu.Array((100,), dtype), *parameters, generator=0)
         ((kernel, _, arguments),) = launches.calls
         fewest, most = gpu.compiled(kernel, arguments).turns
-        from numbainit.targets import cuda
+        from numbainit.targets.cuda import fills as cuda
 
         blocks = cuda.kernels(law, dtype, (9, 0)).blocks
     return (most + (TURNS - 1) * fewest if law == "trunc_normal" else most) / (4 * blocks)

@@ -20,10 +20,10 @@ import numpy as np
 from test_small import LAWS, shape_of
 from test_start import CALLS, SIDES
 
-from numbainit.bench import peers
-from numbainit.bench import run as bench
-from numbainit.bench.peers import OURS
-from numbainit.bench.timing import Row, best_of, measure
+from numbainit.measure import peers
+from numbainit.measure import run as bench
+from numbainit.measure.peers import OURS
+from numbainit.measure.timing import Row, best_of, measure
 
 F32, F64 = np.dtype("float32"), np.dtype("float64")
 AVX2 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt"}

@@ -5,10 +5,10 @@ import os
 import numpy as np
 import pytest
 
-from numbainit import devices
-from numbainit.bench import device
-from numbainit.dtypes import small_dtype
 from numbainit.errors import NumbaInitError
+from numbainit.measure import device
+from numbainit.memory import device as devices
+from numbainit.memory.dtypes import small_dtype
 
 SIZE = int(os.environ.get("NUMBAINIT_BENCH_DEVICE_SIZE", device.SIZE))
 DTYPES = ("float32", "float64", "bfloat16")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from numbainit.bench import peers
+from numbainit.measure import peers
 
 FULL = bool(os.environ.get("NUMBAINIT_BENCH_FULL"))
 SIZES = (1 << 12, 1 << 16, 1 << 20, 1 << 26) if FULL else (1 << 20,)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from numbainit.bench import peers
+from numbainit.measure import peers
 
 FULL = bool(os.environ.get("NUMBAINIT_BENCH_FULL"))
 LIBRARIES = [peers.OURS, *(name for name in peers.installed() if name in ("torch", "jax"))]

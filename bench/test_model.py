@@ -2,8 +2,8 @@
 
 import pytest
 
-from numbainit import headers
-from numbainit.bench import peers
+from numbainit.files import headers
+from numbainit.measure import peers
 from numbainit.recipes import models
 
 MODEL = "gpt2"

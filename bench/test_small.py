@@ -2,7 +2,7 @@
 
 import pytest
 
-from numbainit.bench import peers
+from numbainit.measure import peers
 
 ELEMENTS = (16, 256, 1024, 4096)
 LIBRARIES = [peers.OURS, *(name for name in peers.installed() if name == "torch")]

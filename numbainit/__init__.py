@@ -9,7 +9,6 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
-from numbainit.blocks import Block
 from numbainit.errors import (
     DeviceError,
     InvalidTypeError,
@@ -18,7 +17,6 @@ from numbainit.errors import (
     NumbaInitError,
     OutputError,
 )
-from numbainit.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.functional import (
     bits,
     constant,
@@ -54,7 +52,9 @@ from numbainit.init import (
     xavier_uniform_,
     zeros_,
 )
-from numbainit.layouts import Layout
+from numbainit.weights.blocks import Block
+from numbainit.weights.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
+from numbainit.weights.layouts import Layout
 
 __version__ = "0.1.0"
 

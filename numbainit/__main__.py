@@ -2,7 +2,7 @@
 
 import sys
 
-from numbainit.cli import main
+from numbainit.command.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

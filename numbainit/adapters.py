@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from numbainit import init
-from numbainit.blocks import Block
 from numbainit.generator import GeneratorLike
+from numbainit.weights.blocks import Block
 
 DRAW_NOTHING = ("constant", "ones", "zeros", "eye", "dirac")
 

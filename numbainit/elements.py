@@ -39,8 +39,8 @@ from numba import njit
 from numbainit.scalar import laws
 from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32
-from numbainit.scalar.purposes import ATTEMPT, LOW, VALUES
 from numbainit.scalar.rounding import add
+from numbainit.scalar.stream import ATTEMPT, LOW, VALUES
 
 __all__ = ["normal_at", "normal_at64", "trunc_normal_at", "trunc_normal_at64", "uniform_at", "uniform_at64"]
 

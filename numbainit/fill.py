@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbainit.arrays import as_parts, as_words, is_regular, strided, write_everywhere
-from numbainit.blocks import Block, c_strides, whole_block, whole_shape
-from numbainit.devices import DeviceArray, gpu
-from numbainit.dtypes import part_of
 from numbainit.generator import GeneratorLike, Stream, as_generator
-from numbainit.parameters import Law, constant_law
+from numbainit.memory.arrays import as_parts, as_words, is_regular, strided, write_everywhere
+from numbainit.memory.device import DeviceArray, gpu
+from numbainit.memory.dtypes import part_of
+from numbainit.weights.blocks import Block, c_strides, whole_block, whole_shape
+from numbainit.weights.laws import Law, constant_law
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 _WORD = np.dtype("uint32")
@@ -46,7 +46,7 @@ class _Launcher:
     def load(self) -> ModuleType:
         from numba import get_num_threads
 
-        from numbainit.targets import cpu
+        from numbainit.targets.cpu import loops as cpu
 
         self.get_num_threads = get_num_threads
         self.cpu = cpu

@@ -25,13 +25,14 @@ from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from numbainit import devices, init
-from numbainit.blocks import Block
-from numbainit.dtypes import FLOATS, WORDS, checked_dtype
+from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
 from numbainit.generator import GeneratorLike
-from numbainit.layouts import LayoutLike
-from numbainit.new_arrays import new_array
+from numbainit.memory import device as devices
+from numbainit.memory.dtypes import FLOATS, WORDS, checked_dtype
+from numbainit.targets.new_arrays import new_array
+from numbainit.weights.blocks import Block
+from numbainit.weights.layouts import LayoutLike
 
 Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | np.ndarray"
 

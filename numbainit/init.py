@@ -16,17 +16,18 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from numbainit import matrices, parameters
-from numbainit.arrays import writable
-from numbainit.blocks import Block, whole_shape
-from numbainit.buffers import written
-from numbainit.dtypes import REALS, WORDS
+from numbainit import matrices
 from numbainit.errors import warn_user
-from numbainit.fans import calculate_gain, checked_mode
 from numbainit.fill import fill, fill_constant, fill_parts
 from numbainit.generator import GeneratorLike
-from numbainit.layouts import LayoutLike, Part, parts_of
-from numbainit.parameters import Law
+from numbainit.memory.arrays import writable
+from numbainit.memory.dtypes import REALS, WORDS
+from numbainit.memory.host import written
+from numbainit.weights import laws as parameters
+from numbainit.weights.blocks import Block, whole_shape
+from numbainit.weights.fans import calculate_gain, checked_mode
+from numbainit.weights.laws import Law
+from numbainit.weights.layouts import LayoutLike, Part, parts_of
 
 __all__ = [
     "bits_",

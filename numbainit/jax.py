@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 
 from numbainit import adapters
-from numbainit.blocks import Block
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 from numbainit.functional import _checked_shape
 from numbainit.generator import Generator
-from numbainit.layouts import LayoutLike, as_layout
+from numbainit.weights.blocks import Block
+from numbainit.weights.layouts import LayoutLike, as_layout
 
 try:
     import jax

@@ -31,7 +31,7 @@ from numbainit import adapters
 from numbainit.errors import InvalidTypeError, MissingExtraError
 from numbainit.functional import _checked_shape
 from numbainit.generator import Generator, default_generator
-from numbainit.layouts import Layout, LayoutLike, as_layout
+from numbainit.weights.layouts import Layout, LayoutLike, as_layout
 
 try:
     import keras

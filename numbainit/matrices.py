@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from numbainit import device_matrices, parameters
-from numbainit.arrays import is_regular
-from numbainit.blocks import Block, whole_shape
-from numbainit.devices import DeviceArray
-from numbainit.dtypes import is_small
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import Array, fill, fill_sparse
 from numbainit.generator import GeneratorLike
-from numbainit.haar import haar
-from numbainit.layouts import LayoutLike, axes_by_kind
+from numbainit.memory.arrays import is_regular
+from numbainit.memory.device import DeviceArray
+from numbainit.memory.dtypes import is_small
+from numbainit.targets.cpu.orthogonal import haar
+from numbainit.targets.cuda import orthogonal as device_matrices
+from numbainit.weights import laws as parameters
+from numbainit.weights.blocks import Block, whole_shape
+from numbainit.weights.layouts import LayoutLike, axes_by_kind
 
 
 def eye(array: Array, block: Block | None) -> None:

@@ -85,7 +85,7 @@ os.environ["PYTEST_EMULATED"] = "1"  # fewer elements
 
 
 def pytest_configure(config):
-    from numbainit.targets import cuda_driver
+    from numbainit.targets.cuda import driver as cuda_driver
 
     config.driver = Driver(_library)
     config.driver.watch(cuda_driver)

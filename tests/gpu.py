@@ -74,7 +74,7 @@ class Launches:
     def __init__(self, monkeypatch, capability=(9, 0)):
         from numba.cuda import dispatcher
 
-        from numbainit.targets import cuda_driver
+        from numbainit.targets.cuda import driver as cuda_driver
 
         monkeypatch.setattr(cuda_driver, "launching", self._launching)
         monkeypatch.setattr(cuda_driver, "device_of", lambda array: cuda_driver.Device(0, capability, 1056, 0))
@@ -88,7 +88,7 @@ class Launches:
     def _take(self, kernel, tasks, arguments):
         self.calls.append((kernel, tasks, arguments))
         if self.memory is not None:
-            from numbainit.targets.cuda_driver import THREADS, flat
+            from numbainit.targets.cuda.driver import THREADS, flat
 
             ptx.run(compiled(kernel, arguments).ptx, flat(arguments), self.grid, THREADS, self.memory)
 

@@ -16,8 +16,8 @@ import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import numbainit as init
-from numbainit import arrays
-from numbainit.blocks import c_strides
+from numbainit.memory import arrays
+from numbainit.weights.blocks import c_strides
 
 CALLS = {  # name: (a shape that it takes, its other arguments)
     "uniform_": ((4, 6), ()),

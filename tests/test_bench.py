@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import numbainit
-from numbainit import cli
-from numbainit.bench import figure, peers, timing
-from numbainit.bench import run as bench
-from numbainit.bench.peers import OURS
-from numbainit.bench.timing import Case, Row, Turn
+from numbainit.command import cli
+from numbainit.measure import figure, peers, timing
+from numbainit.measure import run as bench
+from numbainit.measure.peers import OURS
+from numbainit.measure.timing import Case, Row, Turn
 
 TINY = ("--size", "2^9", "--rounds", "1", "--peers", "numpy")
 FLAT = ["uniform", "normal", "trunc_normal", "trunc_normal_0.02"]
@@ -268,9 +268,7 @@ def test_figure_is_drawn(tmp_path, name, report):
 
 
 def test_neither_the_module_nor_looking_for_peers_imports_any():
-    code = (
-        "import sys, numbainit.bench.run, numbainit.bench.peers; numbainit.bench.peers.installed(); print(*sys.modules)"
-    )
+    code = "import sys; from numbainit.measure import peers, run; peers.installed(); print(*sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(numbainit.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert {"torch", "jax", "mkl_random", "numba", "matplotlib", "rich"}.isdisjoint(done.stdout.split())

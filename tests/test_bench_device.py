@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from numbainit import devices
-from numbainit.bench import device
-from numbainit.cli import main
+from numbainit.command.cli import main
+from numbainit.measure import device
+from numbainit.memory import device as devices
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ CODE = """
 import json
 import numpy as np, numbainit as init
 array = init.uniform_(np.empty(8, "f4"), generator=0)
-from numbainit.targets import cpu
-from numbainit.targets import cpu_laws
+from numbainit.targets.cpu import loops as cpu
+from numbainit.targets.cpu import laws as cpu_laws
 hit = cpu_laws.compiled("uniform", "float32").cache_hits
 stats = cpu.CONTIGUOUS.serial.stats
 hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
@@ -85,7 +85,8 @@ def test_hits_and_edits(package, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/stack.py", "parameters.py"]
+    "path",
+    ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/cpu/stack.py", "weights/laws.py"],
 )
 def test_every_source_counts(package, path):
     """Without compiling: the digest that is part of each kernel's name changes with any file that it is built from."""
@@ -107,13 +108,13 @@ def test_beside_the_code(package):
     """Without a folder of the user's, machine code goes beside the compiled Python."""
     values, _, misses = fill(package)
     assert misses == 2
-    assert {Path(name).parent for name in machine_code(package)} == {package / "targets" / "__pycache__"}
+    assert {Path(name).parent for name in machine_code(package)} == {package / "targets" / "cpu" / "__pycache__"}
     assert fill(package) == [values, 2, 0]
 
 
 def test_no_folder_can_be_written(package, tmp_path):
     """Every place for a cache is a regular file: compiled anew in each process, and the values are the same."""
-    for folder in ("targets", "scalar"):
+    for folder in ("targets/cpu", "scalar"):
         (package / folder / "__pycache__").write_text("")
     blocked = tmp_path / "blocked"
     blocked.write_text("")
@@ -130,7 +131,7 @@ def test_the_folder_vanishes_after_the_import(package, tmp_path):
     code = """
 import shutil, sys
 import numpy as np, numbainit as init
-from numbainit.targets import cpu
+from numbainit.targets.cpu import loops as cpu
 shutil.rmtree(sys.argv[1])
 open(sys.argv[1], "w").close()
 print(init.uniform_(np.empty(8, "f4"), generator=0).tolist())
@@ -152,7 +153,7 @@ GPU_KEYS = """
 import hashlib, json
 import ml_dtypes, numpy as np
 from numba.cuda.serialize import dumps
-from numbainit.targets import cuda
+from numbainit.targets.cuda import fills as cuda
 
 def key(kernel):
     inside = tuple(cell.cell_contents for cell in kernel.py_func.__closure__)

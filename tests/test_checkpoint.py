@@ -15,9 +15,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import numbainit
-from numbainit.checkpoint import check_output, create
 from numbainit.errors import InvalidValueError, OutputError
-from numbainit.headers import Parameter, read_parameters
+from numbainit.files.headers import Parameter, read_parameters
+from numbainit.files.safetensors import check_output, create
 
 MIXED = [
     Parameter("flag", (3,), "BOOL"),
@@ -243,7 +243,7 @@ def test_a_real_limit_on_the_size_of_files(tmp_path):
     """The system's own refusal, in a process of its own, is an error and no signal."""
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
-        "from numbainit.checkpoint import create; from numbainit.headers import Parameter\n"
+        "from numbainit.files.safetensors import create; from numbainit.files.headers import Parameter\n"
         "with create(sys.argv[1], [Parameter('w', (1 << 20,), 'F32')]) as tensors:\n"
         "    print('inside')\n"
     )

@@ -15,7 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import numbainit
-from numbainit import cli, init
+from numbainit import init
+from numbainit.command import cli
 from numbainit.generator import Generator
 from numbainit.recipes import models, rules
 
@@ -403,7 +404,7 @@ def test_without_the_extra(small, out, missing, monkeypatch, capsys):
 
 
 def test_importing_the_command_line_imports_no_extra():
-    script = "import sys, numbainit.cli; sys.exit(len({'rich', 'safetensors', 'numba'} & set(sys.modules)))"
+    script = "import sys, numbainit.command.cli; sys.exit(len({'rich', 'safetensors', 'numba'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, timeout=120).returncode == 0
 
 
@@ -444,7 +445,7 @@ def _break_the_second_fill(monkeypatch, error):
 
 # A real run that stops, and says so, when its file is half full.
 HALF = """
-import signal, sys, time, numbainit.cli
+import signal, sys, time, numbainit.command.cli
 from numbainit import init
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -456,7 +457,7 @@ def normal_(array, **options):
         time.sleep(300)
     return real(array, **options)
 init.normal_ = normal_
-sys.exit(numbainit.cli.main(sys.argv[1:]))
+sys.exit(numbainit.command.cli.main(sys.argv[1:]))
 """
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import numbainit as init
 import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
-from numbainit import devices
-from numbainit.arrays import writable
-from numbainit.devices import DeviceArray
+from numbainit.memory import device as devices
+from numbainit.memory.arrays import writable
+from numbainit.memory.device import DeviceArray
 
 ADDRESS = 0x7F0000000000
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from numbainit.fans import NONLINEARITIES, correct_fan, did_you_mean, fans
+from numbainit.weights.fans import NONLINEARITIES, correct_fan, did_you_mean, fans
 
 GAINS = {
     **dict.fromkeys(["linear", "identity", "sigmoid"], 1),

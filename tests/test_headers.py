@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from numbainit.errors import InvalidValueError
-from numbainit.headers import Parameter, parse_header, read_parameters
+from numbainit.files.headers import Parameter, parse_header, read_parameters
 
 
 def entry(shape, dtype="F32"):

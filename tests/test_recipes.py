@@ -5,8 +5,8 @@ import pytest
 
 from numbainit import init
 from numbainit.errors import InvalidValueError
+from numbainit.files.headers import parse_header
 from numbainit.generator import Generator
-from numbainit.headers import parse_header
 from numbainit.recipes import models, rules
 
 F32, I64, BOOL = np.dtype("float32"), np.dtype("int64"), np.dtype("bool")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numbainit import __version__
-from numbainit.report import Moments, Result, print_table
+from numbainit.command.report import Moments, Result, print_table
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])

@@ -8,8 +8,8 @@ import pytest
 
 import numbainit as init
 import reference
-from numbainit import parameters
 from numbainit.fill import PARALLEL_FROM, fill_from
+from numbainit.weights import laws as parameters
 
 CHUNK = 4096  # elements that a thread fills at a time
 SERIAL, PARALLEL = 3 * CHUNK + 5, PARALLEL_FROM + CHUNK + 7  # filled by one thread, and by all

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from numbainit import cli
+from numbainit.command import cli
 from numbainit.recipes.rules import Law, Rule, law, rules
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")

@@ -25,7 +25,8 @@ HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,
 PROGRAM = """
 import json, numba, numpy as np
 from numbainit.scalar.formats import SMALL
-from numbainit.targets import cpu, cpu_laws
+from numbainit.targets.cpu import loops as cpu
+from numbainit.targets.cpu import laws as cpu_laws
 
 def assembly(loop, *arguments):
     loop.compile(tuple(map(numba.typeof, arguments)))

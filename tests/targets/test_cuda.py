@@ -18,8 +18,8 @@ import test_golden as golden
 
 import numbainit as init
 import reference
-from numbainit.bench import device as bench
-from numbainit.cli import main
+from numbainit.command.cli import main
+from numbainit.measure import device as bench
 
 
 def _missing():
@@ -234,7 +234,7 @@ def test_more_elements_than_32_bits_can_number():
 @pytest.fixture
 def start_anew(monkeypatch):
     """A function that forgets what this process has compiled; a card keeps what was loaded."""
-    from numbainit.targets import cuda
+    from numbainit.targets.cuda import fills as cuda
 
     def start():
         monkeypatch.setattr(cuda.driver, "_loaded", {})

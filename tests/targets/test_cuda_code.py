@@ -11,10 +11,10 @@ import pytest
 
 import gpu
 import numbainit as init
-from numbainit.arrays import writable
 from numbainit.fill import fill_from
-from numbainit.parameters import COPY
+from numbainit.memory.arrays import writable
 from numbainit.scalar import elementary
+from numbainit.weights.laws import COPY
 
 pytestmark = gpu.needed
 
@@ -102,7 +102,7 @@ def code(request, launched):
 
 
 def test_every_law_of_the_target_is_tested(launched):
-    from numbainit.targets import cuda_laws
+    from numbainit.targets.cuda import laws as cuda_laws
 
     names = (re.fullmatch(r"([a-z]\w*[a-z])\d+", name) for name in vars(cuda_laws) if name != "philox4x32")
     assert {name.split()[0] for name in KERNELS} == {"sparse", *(name[1] for name in names if name)}

@@ -10,7 +10,7 @@ import pytest
 
 import numbainit as init
 import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
-from numbainit.devices import DeviceArray
+from numbainit.memory.device import DeviceArray
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 
@@ -50,8 +50,8 @@ class Kernel:
 @pytest.fixture
 def target(monkeypatch):
     """The target with two devices, of which arrays are on the second; ``target.launches`` holds what was launched."""
-    from numbainit.targets import cuda as target
-    from numbainit.targets import cuda_driver as cuda
+    from numbainit.targets.cuda import driver as cuda
+    from numbainit.targets.cuda import fills as target
 
     driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
     known = [(7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)]
@@ -104,7 +104,7 @@ class Matrix:
 
 def fill(size, stream=None):
     from numbainit.fill import fill_from
-    from numbainit.parameters import Law
+    from numbainit.weights.laws import Law
 
     fill_from(array(size, stream), Law("normal", (0.0, 1.0)), (1, 2, 3))
 
@@ -150,9 +150,9 @@ def test_kernels_are_those_of_the_capability(target):
 @pytest.mark.parametrize("first", [0, 2**63 - 4, 2**63, 2**64 - 200])
 def test_numbers_beyond_63_bits_pass_as_the_same_bits(target, first):
     """All arguments are int64: another type would make Numba compile another kernel, with floats in it."""
-    from numbainit.blocks import Block
     from numbainit.fill import fill_from
-    from numbainit.parameters import Law
+    from numbainit.weights.blocks import Block
+    from numbainit.weights.laws import Law
 
     block = Block((4,), (0,))
     object.__setattr__(block, "shape", (first + 100,))  # as for the parts of complex elements
@@ -167,7 +167,7 @@ def test_errors_of_a_launch_reach_the_caller(target, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("launch failed")
 
-    monkeypatch.setattr("numbainit.targets.cuda_driver.launch", fail)
+    monkeypatch.setattr("numbainit.targets.cuda.driver.launch", fail)
     with pytest.raises(RuntimeError, match="launch failed"):
         fill(100, 5)
     assert target.driver.context == 0
@@ -234,7 +234,7 @@ def test_where_a_kernel_cannot_be_compiled_nothing_is_drawn_or_written(target, m
             raise RuntimeError("no compiler")
         return kernel, 101
 
-    monkeypatch.setattr("numbainit.targets.cuda_driver._load", load)
+    monkeypatch.setattr("numbainit.targets.cuda.driver._load", load)
     generator = init.Generator(0)
     with pytest.raises(RuntimeError, match="no compiler"):
         fill(Matrix(), generator=generator)
@@ -264,7 +264,7 @@ def test_no_memory_left(target, monkeypatch):
     target.cuda.device_array = fail
     names = SimpleNamespace(CUresult=SimpleNamespace(CUDA_ERROR_OUT_OF_MEMORY=2))
     api = SimpleNamespace(driver=target.driver, binding=names, CudaAPIError=Error)
-    monkeypatch.setattr("numbainit.targets.cuda_driver.api", api)
+    monkeypatch.setattr("numbainit.targets.cuda.driver.api", api)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "cupy" else object())
     with pytest.raises(MemoryError, match=r"cuda:1 has no memory left for shape \(3,\) of float32"):
         init.normal(3, device="cuda:1")
@@ -289,7 +289,7 @@ def cupy(target, monkeypatch):
 
 def test_small_floats_are_views_in_cupy(cupy):
     """It refuses the float8 kinds."""
-    from numbainit import devices
+    from numbainit.memory import device as devices
 
     float8 = np.dtype("float8_e4m3fn")
     assert devices.empty((3,), float8, 0) == ("viewed", float8)

@@ -22,7 +22,9 @@ PROGRAM = """
 import json, warnings
 import numpy as np
 from numbainit.scalar import philox
-from numbainit.targets import cuda as target, cuda_laws as laws, cuda_loops as loops
+from numbainit.targets.cuda import fills as target
+from numbainit.targets.cuda import laws
+from numbainit.targets.cuda import loops
 
 warnings.simplefilter("error")
 np.seterr(over="ignore")  # words wrap

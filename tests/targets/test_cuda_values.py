@@ -13,10 +13,10 @@ import numbainit as init
 import ptx
 import reference
 from numbainit import fill
-from numbainit.arrays import writable
-from numbainit.device_matrices import _SLACK
-from numbainit.devices import DeviceArray
-from numbainit.parameters import COPY, Law
+from numbainit.memory.arrays import writable
+from numbainit.memory.device import DeviceArray
+from numbainit.targets.cuda.orthogonal import _SLACK
+from numbainit.weights.laws import COPY, Law
 
 pytestmark = gpu.needed
 
@@ -314,7 +314,7 @@ def test_single_elements_in_a_users_kernel(launches, name):
     from numba import cuda
 
     from numbainit import elements
-    from numbainit.targets.device_memory import store
+    from numbainit.targets.cuda.stores import store
 
     function = getattr(elements, name)
 

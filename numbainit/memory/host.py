@@ -1,0 +1,111 @@
+"""An object of another library that holds host memory → an ndarray over that very memory, or None.
+
+torch's CPU tensors, whatever has ``__array_interface__`` or the buffer protocol (``array.array``, ``memoryview``,
+ctypes arrays), and host memory behind ``__dlpack__``. Nothing is copied and no library imported: a tensor of torch can
+only be met where torch is imported already.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.memory.dtypes import small_dtype
+
+_DLPACK_HOST = (1, 3)  # kDLCPU, kDLCUDAHost
+_IMMUTABLE = ("jax", "jaxlib", "tensorflow", "mlx")
+
+
+def on_host(tensor: Any, caller: str) -> np.ndarray | None:
+    """The ndarray over the memory of ``tensor``, read-only where that may not be written; None if there is none."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(tensor, torch.Tensor):
+        return _of_torch(torch, tensor, caller)
+    if type(tensor).__module__.partition(".")[0] in _IMMUTABLE or isinstance(tensor, (bytes, str, np.generic)):
+        return None
+    found = (look(tensor) for look in (_of_interface, _of_buffer, _of_dlpack))
+    return next((array for array in found if array is not None), None)
+
+
+def written(tensor: Any) -> Any:
+    """The same object, after torch's autograd was told that it has changed, if it is a tensor.
+
+    A backward pass that had kept the old values then fails instead of using the new ones, as after torch's own fills.
+    """
+    if type(tensor) is np.ndarray:
+        return tensor
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(tensor, torch.Tensor) and not tensor.is_inference():
+        torch.autograd.graph.increment_version(tensor)
+    return tensor
+
+
+def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
+    try:
+        return _memory_of_torch(torch, tensor, caller)
+    except (InvalidTypeError, InvalidValueError, MissingExtraError):
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # wrappers, tensors of transformations, exotic dtypes
+        reason = str(error).partition("\n")[0]
+        raise InvalidTypeError(
+            f"{caller} got a torch tensor of {tensor.dtype} without memory that can be shared ({reason}): fill a plain "
+            "tensor on the CPU and convert it"
+        ) from None
+
+
+def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
+    """A tensor that requires a gradient is filled as torch's initializers fill it, outside of the graph.
+
+    NumPy knows none of torch's small floats, so they pass as integers of their width.
+    """
+    if tensor.device.type == "meta":
+        raise InvalidValueError(
+            f"{caller} got a tensor on torch's meta device, which has no memory: module.to_empty(device='cpu') gives "
+            "it some"
+        )
+    check_torch(tensor, caller)
+    plain = tensor.detach()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name == "bfloat16" or name.startswith("float8"):
+        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
+    return plain.numpy()
+
+
+def check_torch(tensor: Any, caller: str) -> None:
+    """Raise for a tensor of torch whose elements do not simply lie in memory."""
+    layout = str(tensor.layout).removeprefix("torch.")
+    if tensor.device.type not in ("cpu", "cuda") or layout != "strided" or tensor.is_quantized:
+        raise InvalidTypeError(
+            f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {tensor.device} {layout}"
+            f"{' quantized' * tensor.is_quantized}: fill a dense one and convert it"
+        )
+    if tensor.is_conj() or tensor.is_neg():
+        raise InvalidValueError(
+            f"{caller} got a tensor that is a conjugate or negative view of other memory: pass tensor.resolve_conj()."
+            "resolve_neg(), and assign the result"
+        )
+
+
+def _of_interface(tensor: Any) -> np.ndarray | None:
+    interface = getattr(tensor, "__array_interface__", None)
+    if not isinstance(interface, dict) or not interface.get("data"):
+        return None
+    array = np.asarray(tensor)
+    return array if array.__array_interface__["data"][0] == interface["data"][0] else None
+
+
+def _of_buffer(tensor: Any) -> np.ndarray | None:
+    try:
+        return np.asarray(memoryview(tensor))
+    except (TypeError, ValueError):  # no buffer, or a format that NumPy does not know
+        return None
+
+
+def _of_dlpack(tensor: Any) -> np.ndarray | None:
+    try:
+        if tensor.__dlpack_device__()[0] not in _DLPACK_HOST:
+            return None
+        return np.from_dlpack(tensor)  # read-only where it was exported without a word on that
+    except (AttributeError, BufferError, TypeError, ValueError, RuntimeError):
+        return None

@@ -1,0 +1,247 @@
+"""A kernel and its arguments → a launch on the right device and stream; and what else is asked of the driver of a GPU.
+
+Launches go to the array's own stream, on the device that holds it, and wait for nothing. This is the only file that
+imports ``numba.cuda``; ``cuda.py`` has it from here.
+"""
+
+import functools
+import threading
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+from cuda.core import LaunchConfig, Stream, launch
+from numba import config, cuda
+from numba.cuda.cudadrv import driver as api
+from numba.cuda.cudadrv import nvrtc
+
+from numbainit.errors import DeviceError, InvalidValueError
+from numbainit.targets.cache import LOST, forget
+from numbainit.targets.cuda.loops import THREADS
+
+_BLOCKS_PER_SM = 8  # 2,048 threads, the most that one runs
+
+
+# ---- devices ----
+
+
+class Device(NamedTuple):
+    """A GPU: its number, compute capability, how many thread blocks it runs, and its context."""
+
+    ordinal: int
+    capability: tuple[int, int]
+    most_blocks: int
+    context: int
+
+
+def device_of(array):
+    """The GPU that holds a non-empty DeviceArray; an error if it cannot be used."""
+    return _device(ordinal_of(array))
+
+
+@functools.cache
+def _device(ordinal):
+    gpu = cuda.gpus[ordinal]
+    capability = tuple(gpu.compute_capability)
+    _check_capability(ordinal, capability)
+    with gpu:
+        context = int(api.driver.cuCtxGetCurrent())
+    return Device(ordinal, capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
+
+
+def _check_capability(ordinal, capability):
+    """Numba compiles for exactly this one from 9.0 on, and for the nearest older one before."""
+    known, name = nvrtc.get_supported_ccs(), f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}"
+    if capability < min(known):
+        older = (
+            'pip install "numbainit[cuda12]" in a fresh environment, or ' if cuda.runtime.get_version()[0] > 12 else ""
+        )
+        lowest = ".".join(map(str, min(known)))
+        raise DeviceError(
+            f"{name}, but the CUDA that is installed compiles for {lowest} and newer: {older}use device='cpu'"
+        )
+    if capability > max(known) or (capability >= (9, 0) and capability not in known):
+        raise DeviceError(
+            f"{name}, which the CUDA that is installed does not know: install newer numba-cuda and cuda-toolkit"
+        )
+
+
+def ordinal_of(array):
+    """The number of the device that holds a non-empty DeviceArray."""
+    check_driver()
+    attribute = api.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    try:
+        return int(api.driver.cuPointerGetAttribute(attribute, array.pointer))
+    except api.CudaAPIError as error:
+        raise InvalidValueError(
+            f"got an array at address {array.pointer:#x}, which the CUDA driver does not know ({error}): was it freed, "
+            "or made in another process?"
+        ) from None
+
+
+@functools.cache
+def check_driver():
+    """Raise a :class:`DeviceError` where there is no driver, no card, or an older CUDA in the driver than installed."""
+    if config.ENABLE_CUDASIM:
+        raise DeviceError("NUMBA_ENABLE_CUDASIM is set, and Numba's simulator has no GPU: unset it")
+    if not cuda.is_available():
+        raise DeviceError(
+            f"found no CUDA device ({_reason()}): install the NVIDIA driver and check that nvidia-smi lists a card, or "
+            "use device='cpu'"
+        )
+    known, installed = api.driver.get_version(), cuda.runtime.get_version()
+    if known[0] < installed[0]:
+        older = ', or pip install "numbainit[cuda12]" in a fresh environment' if known[0] == 12 else ""
+        raise DeviceError(
+            f"the NVIDIA driver knows CUDA up to {known[0]}.{known[1]}, but CUDA {installed[0]}.{installed[1]} is "
+            f"installed: update the driver{older}"
+        )
+
+
+def _reason():
+    return " ".join((cuda.cuda_error() or "no card").split()).rstrip(":.")
+
+
+def check_device(ordinal):
+    """Raise a :class:`DeviceError` if there is no device of this number."""
+    check_driver()
+    if ordinal >= len(cuda.gpus):
+        raise DeviceError(f"there is no cuda:{ordinal}: {len(cuda.gpus)} CUDA devices, numbered from 0, are here")
+
+
+def empty(shape, dtype, ordinal):
+    """A new Numba device array."""
+    try:
+        with cuda.gpus[ordinal]:
+            return cuda.device_array(shape, dtype)
+    except api.CudaAPIError as error:
+        if error.code != api.binding.CUresult.CUDA_ERROR_OUT_OF_MEMORY:
+            raise
+        raise MemoryError(f"cuda:{ordinal} has no memory left for shape {shape} of {dtype}") from error
+
+
+# ---- launching ----
+
+
+def launching(kernel, tasks, device, handle, before, after):
+    """What launches a kernel, with a stream of words between its other arguments.
+
+    It runs ``tasks`` threads, or as many as the device holds, on the stream of this handle. By way of Numba's
+    dispatcher a call would cost its caller several times as much: it finds the types of nested tuples anew each time.
+    """
+    leading, following = flat(before), flat(after)
+    key = kernel, device.ordinal, len(leading) + len(following)
+    with LOCK:
+        if key not in _loaded:
+            _loaded[key] = _load(kernel, device, (*before, 0, 0, 0, *after))
+    loaded, grid = _loaded[key], min(-(-tasks // THREADS), device.most_blocks)
+
+    def launch_for(stream):
+        with _current(device):
+            launch(_stream(handle or 0, device.ordinal), _configuration(grid), loaded, *leading, *stream, *following)
+
+    return launch_for
+
+
+LOCK = threading.RLock()  # so that two threads do not compile the same
+#: (kernel, device, number of values that it takes) → the kernel in the memory of that device
+_loaded: dict[tuple[Any, int, int], Any] = {}
+
+
+def _load(kernel, device, arguments):
+    """Compile a kernel for arguments of these types, or find it on disk, and load it on a device."""
+    kinds = tuple(map(kernel.typeof_pyval, arguments))
+    with _current(device):
+        try:
+            compiled = kernel.compile(kinds)
+        except LOST:
+            forget(kernel)
+            compiled = kernel.compile(kinds)
+        return compiled.library.get_cufunc().kernel
+
+
+def _current(device):
+    """A context in which new work of this thread goes to a device."""
+    here = int(api.driver.cuCtxGetCurrent()) == device.context
+    return nullcontext() if here else cuda.gpus[device.ordinal]
+
+
+@functools.lru_cache(maxsize=1024)
+def _configuration(grid):
+    return LaunchConfig(grid=grid, block=THREADS)
+
+
+@functools.lru_cache(maxsize=256)
+def _stream(handle, ordinal):
+    """cuda.core's object for a handle. It holds nothing else, and takes as long to make as eight launches."""
+    return Stream.from_handle(handle)
+
+
+def flat(arguments):
+    """Numba passes tuples element by element."""
+    values = []
+    for argument in arguments:
+        if type(argument) is tuple:
+            values.extend(flat(argument))
+        else:
+            values.append(argument)
+    return values
+
+
+# ---- measuring ----
+
+
+def on(ordinal):
+    """A context in which new work of this thread goes to a device."""
+    return cuda.gpus[ordinal]
+
+
+def synchronize():
+    """Wait for all work of the current device."""
+    cuda.synchronize()
+
+
+def memset(array):
+    """The plain fill that all others are measured by: the driver's own, of a Numba device array."""
+    api.device_memset(array, 0, array.nbytes, _default_stream())
+
+
+@functools.cache
+def _default_stream():
+    return cuda.default_stream()
+
+
+def device_seconds(call):
+    """How long the device works on what a call puts on the default stream."""
+    begin, end = cuda.event(), cuda.event()
+    begin.record()
+    call()
+    end.record()
+    end.synchronize()
+    return cuda.event_elapsed_time(begin, end) / 1e3
+
+
+def clock():
+    """A function that gives the time of the device in seconds, when all work before is done."""
+    begin = cuda.event()
+    begin.record()
+
+    def now():
+        event = cuda.event()
+        event.record()
+        event.synchronize()
+        return cuda.event_elapsed_time(begin, event) / 1e3
+
+    return now
+
+
+def host(array):
+    """A copy of a Numba device array; Numba itself copies no small floats."""
+    return array.view(f"u{array.dtype.itemsize}").copy_to_host().view(array.dtype)
+
+
+def facts(ordinal):
+    """What a table of timings must say about where they were taken."""
+    name = cuda.gpus[ordinal].name
+    versions = {"driver": api.driver.get_version(), "cuda": cuda.runtime.get_version()}
+    known = {key: ".".join(map(str, version)) for key, version in versions.items()}
+    return known | {"device": name.decode() if isinstance(name, bytes) else str(name)}

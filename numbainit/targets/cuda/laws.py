@@ -1,0 +1,197 @@
+"""A block of the stream → its four values, under each law: the bodies of the kernels of a GPU.
+
+The names are those of ``cpu_laws.py``, and so are the values; but here a thread makes four elements in its registers,
+where a core makes thousands in memory. ``numbers`` are float64, as the host has checked them, and each is rounded to
+the width of the law. The laws by rejection (``trunc_normal``, ``tail``) make one attempt; their last two numbers are
+the bounds that a value must keep. ``stream`` is (draw, k0, k1).
+"""
+
+import numpy as np
+from numba.extending import register_jitable
+
+from numbainit.scalar import laws
+from numbainit.scalar.options import INLINE
+from numbainit.scalar.philox import philox4x32
+from numbainit.scalar.rounding import fma
+from numbainit.scalar.stream import ACCEPTANCE, LOW, MASK
+from numbainit.targets.cuda.stores import load
+
+_32 = np.uint64(32)
+_1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
+
+inline = register_jitable(**INLINE)
+
+
+@inline
+def _words(stream, block, tag):
+    """The four words of block number ``block``, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
+    draw, k0, k1 = stream
+    w0, w1, w2, w3 = philox4x32(block, block >> _32, draw, tag, k0, k1)
+    return np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
+
+
+@inline
+def lane(number, values):
+    """The value of element ``number`` among the four of its block. By selects: an index needs memory."""
+    even, odd = (values[2] if number & _2 else values[0]), (values[3] if number & _2 else values[1])
+    return odd if number & _1 else even
+
+
+@inline
+def mask_word(stream, place):
+    """The word that decides whether element ``place`` of a sparse matrix stays."""
+    return lane(place, _words(stream, place // _4, MASK))
+
+
+@inline
+def _joined(high, low):
+    return np.uint64(high) << _32 | np.uint64(low)
+
+
+@inline
+def bits32(stream, block, tag, numbers):
+    return _words(stream, block, tag)
+
+
+@inline
+def bits64(stream, block, tag, numbers):
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    return _joined(h0, l0), _joined(h1, l1), _joined(h2, l2), _joined(h3, l3)
+
+
+def _constant(kind):
+    """One value everywhere; of floats of less than 64 bits, its bits."""
+
+    @inline
+    def constant(stream, block, tag, numbers):
+        value = kind(numbers[0])
+        return value, value, value, value
+
+    return constant
+
+
+constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.uint32, np.float64))
+
+
+@inline
+def _load(address, place, like):
+    return load(address, place, like)
+
+
+def _copy(kind):
+    """Values that lie in memory already: ``stream`` begins with the address of whole blocks of them."""
+
+    @inline
+    def copy(stream, block, tag, numbers):
+        address, place = np.int64(stream[0]), np.int64(block * _4)
+        like = kind(0)
+        return (
+            _load(address, place, like),
+            _load(address, place + 1, like),
+            _load(address, place + 2, like),
+            _load(address, place + 3, like),
+        )
+
+    return copy
+
+
+copy32, copy64 = map(_copy, (np.float32, np.float64))
+
+
+@inline
+def uniform32(stream, block, tag, numbers):
+    a, width = np.float32(numbers[0]), np.float32(numbers[1])
+    smallest, largest = np.float32(numbers[2]), np.float32(numbers[3])
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    return (
+        laws.uniform_between32(w0, a, width, smallest, largest),
+        laws.uniform_between32(w1, a, width, smallest, largest),
+        laws.uniform_between32(w2, a, width, smallest, largest),
+        laws.uniform_between32(w3, a, width, smallest, largest),
+    )
+
+
+@inline
+def uniform64(stream, block, tag, numbers):
+    a, width, smallest, largest = numbers
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    return (
+        laws.uniform_between64(h0, l0, a, width, smallest, largest),
+        laws.uniform_between64(h1, l1, a, width, smallest, largest),
+        laws.uniform_between64(h2, l2, a, width, smallest, largest),
+        laws.uniform_between64(h3, l3, a, width, smallest, largest),
+    )
+
+
+@inline
+def _normals32(stream, block, tag, std, even, odd):
+    """N(even, std^2) and N(odd, std^2) in turn."""
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    z0, z1 = laws.normal_pair32(w0, w1)
+    z2, z3 = laws.normal_pair32(w2, w3)
+    return fma(z0, std, even), fma(z1, std, odd), fma(z2, std, even), fma(z3, std, odd)
+
+
+@inline
+def _normals64(stream, block, tag, std, even, odd):
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
+    z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
+    return fma(z0, std, even), fma(z1, std, odd), fma(z2, std, even), fma(z3, std, odd)
+
+
+@inline
+def normal32(stream, block, tag, numbers):
+    mean = np.float32(numbers[0])
+    return _normals32(stream, block, tag, np.float32(numbers[1]), mean, mean)
+
+
+@inline
+def normal64(stream, block, tag, numbers):
+    return _normals64(stream, block, tag, numbers[1], numbers[0], numbers[0])
+
+
+@inline
+def complex_normal32(stream, block, tag, numbers):
+    """Real and imaginary parts in turn, each around its own mean."""
+    return _normals32(stream, block, tag, np.float32(numbers[1]), np.float32(numbers[0]), np.float32(numbers[2]))
+
+
+@inline
+def complex_normal64(stream, block, tag, numbers):
+    return _normals64(stream, block, tag, numbers[1], numbers[0], numbers[2])
+
+
+trunc_normal32, trunc_normal64 = normal32, normal64
+
+
+@inline
+def tail32(stream, block, tag, numbers):
+    s1, s0 = np.float32(numbers[3]), np.float32(numbers[4])
+    t1, t0 = np.float32(numbers[5]), np.float32(numbers[6])
+    arguments = numbers[0] > 0.0, numbers[1], numbers[2], s1, s0, t1, t0
+    w0, w1, w2, w3 = _words(stream, block, tag)
+    a0, a1, a2, a3 = _words(stream, block, tag | ACCEPTANCE)
+    return (
+        laws.tail32(w0, a0, *arguments),
+        laws.tail32(w1, a1, *arguments),
+        laws.tail32(w2, a2, *arguments),
+        laws.tail32(w3, a3, *arguments),
+    )
+
+
+@inline
+def tail64(stream, block, tag, numbers):
+    arguments = (numbers[0] > 0.0, *numbers[1:7])
+    h0, h1, h2, h3 = _words(stream, block, tag)
+    l0, l1, l2, l3 = _words(stream, block, tag | LOW)
+    a0, a1, a2, a3 = _words(stream, block, tag | ACCEPTANCE)
+    return (
+        laws.tail64(h0, l0, a0, *arguments),
+        laws.tail64(h1, l1, a1, *arguments),
+        laws.tail64(h2, l2, a2, *arguments),
+        laws.tail64(h3, l3, a3, *arguments),
+    )

@@ -1,0 +1,88 @@
+"""A shape, a dtype, a device or an array to be like → a new array to fill, and what makes of it what the user gets.
+
+``like`` decides the library and the place: torch's tensors are filled in place, and what JAX gets is handed over
+without a copy where its alignment allows that. A library is used only if it is imported already, since an array of it
+is at hand; CuPy alone is imported for ``device="cuda"``.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
+from numbainit.memory import device as devices
+
+_ALIGNMENT = 64  # bytes: JAX takes over memory of this alignment, and copies other memory
+
+New = tuple[Any, Callable[[Any], Any]]
+
+
+def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -> New:
+    """An array to fill, and a function that turns it into the result."""
+    place = devices.place_of_name(device)
+    if like is not None:
+        place = devices.place_of(like, device, "like")
+    try:
+        return _new(shape, dtype, place, like)
+    except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
+        if isinstance(error, NumbaInitError):
+            raise
+        raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
+
+
+def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) -> New:
+    torch: Any = sys.modules.get("torch")
+    jax: Any = sys.modules.get("jax")
+    if torch is not None and isinstance(like, torch.Tensor):
+        return torch.empty(shape, dtype=_of_torch(torch, dtype), device=like.device), _unchanged
+    if jax is not None and isinstance(like, jax.Array):
+        return _for_jax(jax, shape, dtype, like)
+    if like is not None and not isinstance(like, np.ndarray) and not hasattr(like, "__cuda_array_interface__"):
+        raise InvalidTypeError(
+            "like must be an array of NumPy, torch, JAX, CuPy or Numba, got "
+            f"{type(like).__module__}.{type(like).__name__}: convert the result"
+        )
+    return np.empty(shape, dtype) if place is None else devices.empty(shape, dtype, place, like), _unchanged
+
+
+def _unchanged(array: Any) -> Any:
+    return array
+
+
+def _of_torch(torch: Any, dtype: np.dtype) -> Any:
+    known = getattr(torch, dtype.name, None)
+    if known is None:
+        raise InvalidTypeError(f"torch has no {dtype.name}: choose another dtype, or leave out like=")
+    return known
+
+
+def _for_jax(jax: Any, shape: tuple[int, ...], dtype: np.dtype, like: Any) -> New:
+    if isinstance(like, jax.core.Tracer):
+        raise InvalidTypeError(
+            "like is an array that JAX is tracing: inside jax.jit, use the initializers of numbainit.jax"
+        )
+    if dtype.itemsize == (16 if dtype.kind == "c" else 8) and not jax.config.jax_enable_x64:
+        raise InvalidTypeError(
+            f"JAX would make {dtype.name} half as wide: jax.config.update('jax_enable_x64', True), or another dtype"
+        )
+    home, *others = like.devices()
+    if others:
+        raise InvalidValueError(
+            f"like lives on {1 + len(others)} devices: numbainit.jax makes each shard on its own, with out_sharding="
+        )
+
+    def finish(array: np.ndarray) -> Any:
+        if home.platform == "cpu" and array.dtype.isbuiltin == 1:  # DLPack knows none of ml_dtypes' types from NumPy
+            array = jax.dlpack.from_dlpack(array)
+        return jax.device_put(array, home)
+
+    return _aligned(shape, dtype), finish
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    skip = -memory.ctypes.data % _ALIGNMENT
+    return memory[skip : skip + size].view(dtype).reshape(shape)

@@ -4,6 +4,7 @@
 
 - in place, torch's names: ``uniform_``, ``normal_``, ``trunc_normal_``, ``kaiming_normal_``, ``orthogonal_``, ...
 - new arrays, the same names without the underscore: ``kaiming_normal((64, 32))``
+- an initializer with its arguments, as a value: :class:`Initializer`
 - randomness: ``generator=`` an int or a :class:`Generator`; :func:`manual_seed` for calls without it
 
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
@@ -52,6 +53,7 @@ from numbainit.init import (
     xavier_uniform_,
     zeros_,
 )
+from numbainit.initializers import Initializer
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
 from numbainit.weights.layouts import Layout
@@ -62,6 +64,7 @@ __all__ = [
     "Block",
     "DeviceError",
     "Generator",
+    "Initializer",
     "InvalidTypeError",
     "InvalidValueError",
     "Layout",

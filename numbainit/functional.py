@@ -3,13 +3,14 @@
 Each takes the parameters of its in-place twin, and then, by keyword:
 
 dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "complex64" or "complex128"
-    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). bfloat16 and the float8 kinds are those of
-    ml_dtypes, which the extra ``dtypes`` installs.
+    Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). None: that of ``like``, if the initializer
+    fills it, else float32 (``bits``: uint32). bfloat16 and the float8 kinds are those of ml_dtypes, which the extra
+    ``dtypes`` installs.
 device : None, "cpu", "cuda" or "cuda:<number>"
     Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array, unless ``like`` says.
 like : array, optional
-    Make an array of the same library, where this one lives: of NumPy, torch, JAX, CuPy, or Numba. Library and place
-    count, not dtype or shape.
+    Make an array of the same library, where this one lives, and of its dtype unless another is given: of NumPy,
+    torch, JAX, CuPy, or Numba. Its shape does not count.
 block, layout : as for the in-place twin
     ``shape`` is that of the part.
 generator : as for the in-place twin
@@ -18,7 +19,6 @@ Given an array instead of a shape they fill it in place and warn, as torch's old
 ``init.kaiming_normal(layer.weight, mode="fan_out")`` keeps working.
 """
 
-import operator
 import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeAlias
@@ -28,11 +28,11 @@ import numpy as np
 from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
 from numbainit.generator import GeneratorLike
-from numbainit.memory import device as devices
-from numbainit.memory.dtypes import FLOATS, WORDS, checked_dtype
-from numbainit.targets.new_arrays import new_array
+from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable, checked_dtype, dtype_of
+from numbainit.targets.new_arrays import new_array, place_of
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike
+from numbainit.weights.numbers import whole, wholes
 
 Shape: TypeAlias = "SupportsIndex | Sequence[SupportsIndex] | np.ndarray"
 
@@ -60,7 +60,7 @@ def uniform(
     a: float = 0.0,
     b: float = 1.0,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -82,7 +82,7 @@ def normal(
     mean: float = 0.0,
     std: float = 1.0,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -107,7 +107,7 @@ def trunc_normal(
     a: float = -2.0,
     b: float = 2.0,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -128,7 +128,7 @@ def constant(
     shape: Shape,
     val: float,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -147,7 +147,7 @@ def constant(
 def ones(
     shape: Shape,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -166,7 +166,7 @@ def ones(
 def zeros(
     shape: Shape,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -185,7 +185,7 @@ def zeros(
 def eye(
     shape: Shape,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -206,7 +206,7 @@ def dirac(
     shape: Shape,
     groups: int = 1,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -227,7 +227,7 @@ def xavier_uniform(
     shape: Shape,
     gain: float = 1.0,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -251,7 +251,7 @@ def xavier_normal(
     shape: Shape,
     gain: float = 1.0,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -275,7 +275,7 @@ def kaiming_uniform(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -311,7 +311,7 @@ def kaiming_normal(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -345,7 +345,7 @@ def orthogonal(
     shape: Shape,
     gain: float = 1,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     layout: LayoutLike = "OI",
@@ -368,7 +368,7 @@ def sparse(
     sparsity: float,
     std: float = 0.01,
     *,
-    dtype: Any = "float32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -389,7 +389,7 @@ def sparse(
 def bits(
     shape: Shape,
     *,
-    dtype: Any = "uint32",
+    dtype: Any = None,
     device: str | None = None,
     like: Any = None,
     block: Block | None = None,
@@ -410,13 +410,26 @@ def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *argum
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
     if _is_array(shape, fill):
         if device is not None:
-            devices.place_of(shape, device, "the array given")
+            place_of(shape, device, "the array given")
         old = fill.__name__.removesuffix("_")
         warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)
-    sizes, known = _checked_shape(shape), checked_dtype(dtype, WORDS if fill is init.bits_ else FLOATS)
+    sizes = checked_shape(shape)
+    if dtype is None:
+        known = _dtype_like(like, _FILLED.get(fill, FLOATS))
+    else:
+        known = checked_dtype(dtype, WORDS if fill is init.bits_ else FLOATS)
     array, finish = new_array(sizes, known, device, like)
     return finish(fill(array, *arguments, **keywords))
+
+
+_FILLED = {init.bits_: WORDS, init.uniform_: REALS, init.trunc_normal_: REALS}  # all others fill any floats
+
+
+def _dtype_like(like: Any, dtypes: Fillable) -> np.dtype:
+    """The dtype of ``like``, if it can be filled; else the first of those that can."""
+    found = dtype_of(like)
+    return dtypes.machine[0] if found is None or found not in dtypes else found
 
 
 def _is_array(shape: Any, fill: Callable) -> bool:
@@ -427,12 +440,11 @@ def _is_array(shape: Any, fill: Callable) -> bool:
     return not ints or fill is init.bits_
 
 
-def _checked_shape(shape: Any) -> tuple[int, ...]:
+def checked_shape(shape: Any) -> tuple[int, ...]:
+    """An int, or a sequence of ints, as a shape."""
     try:
-        if isinstance(shape, (str, bytes, bytearray)):
-            raise TypeError
         several = isinstance(shape, (Sequence, np.ndarray))
-        sizes = tuple(map(operator.index, shape)) if several else (operator.index(shape),)
+        sizes = wholes(shape) if several else (whole(shape),)
     except TypeError:
         raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {reprlib.repr(shape)}") from None
     if any(size < 0 for size in sizes):

@@ -6,7 +6,6 @@ function of the key, the draw number and the index of the element, so a generato
 
 import hashlib
 import numbers
-import operator
 import reprlib
 import threading
 from collections.abc import Sequence
@@ -15,10 +14,12 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.scalar.stream import STREAM
+from numbainit.weights.numbers import whole
 
 _WORD = 1 << 32
 _CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64 bits
-_PERSON = b"numbainit.v1"
+_PERSON = f"numbainit.{STREAM}".encode()
 
 Seed: TypeAlias = "SupportsIndex | Sequence[int] | np.ndarray | np.random.SeedSequence | None"
 Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
@@ -103,12 +104,16 @@ class Generator:
     def next_stream(self) -> Stream:
         """Take the next draw number, with the key: what every filling call does once."""
         with self._lock:
-            draw = self._draws
+            draw, (k0, k1) = self._draws, self._key
             if draw == _WORD:
                 raise InvalidValueError("this generator has handed out all its 2^32 draws: continue with fold_in(...)")
             self._draws = draw + 1
-        k0, k1 = self._key
         return k0, k1, draw
+
+    def _become(self, other: "Generator") -> None:
+        """Go on as ``other``, between two draws of whoever else holds this one."""
+        with self._lock:
+            self.seed, self._key, self._draws, self._spawned = other.__getstate__()
 
     def fold_in(self, data: str | int) -> "Generator":
         """A new generator for ``data``, a function of this key and ``data`` alone (draws do not matter).
@@ -200,7 +205,7 @@ def manual_seed(seed: int | Sequence[int] | np.random.SeedSequence) -> Generator
     """
     if seed is None:
         raise InvalidTypeError("manual_seed takes an int or a sequence of ints, got None: it makes values repeatable")
-    default_generator.__setstate__(Generator(seed).__getstate__())
+    default_generator._become(Generator(seed))
     return default_generator
 
 
@@ -228,9 +233,7 @@ def _plain(sequence: np.random.SeedSequence) -> int | list[int] | None:
 
 
 def _natural(word: object) -> int:
-    if isinstance(word, (bool, np.bool_)):
-        raise TypeError
-    value = operator.index(word)  # type: ignore[arg-type]
+    value = whole(word)
     if value < 0:
         raise InvalidValueError(f"a seed is a non-negative int, got {value}: take abs(seed), or seed % 2**64")
     return value
@@ -248,11 +251,13 @@ def _wrong_seed(seed: object) -> InvalidTypeError:
 
 
 def _below(name: str, value: int, limit: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}")
-    if not 0 <= value < limit:
-        raise InvalidValueError(f"{name} must lie in [0, {limit}), got {value}")
-    return int(value)
+    try:
+        number = whole(value)
+    except TypeError:
+        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}") from None
+    if not 0 <= number < limit:
+        raise InvalidValueError(f"{name} must lie in [0, {limit}), got {number}")
+    return number
 
 
 def _payload(data: str | int) -> bytes:

@@ -14,20 +14,22 @@ bounds after that. Complex element i is the pair of real elements 2i and 2i + 1,
 import functools
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from numbainit import matrices
-from numbainit.errors import warn_user
-from numbainit.fill import fill, fill_constant, fill_parts
+from numbainit.errors import InvalidTypeError, warn_user
+from numbainit.fill import fill, fill_constant, fill_splits
 from numbainit.generator import GeneratorLike
-from numbainit.memory.arrays import writable
+from numbainit.memory.arrays import Array, writable
 from numbainit.memory.dtypes import REALS, WORDS
-from numbainit.memory.host import written
-from numbainit.weights import laws as parameters
+from numbainit.memory.libraries import written
+from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_shape
 from numbainit.weights.fans import calculate_gain, checked_mode
 from numbainit.weights.laws import Law
-from numbainit.weights.layouts import LayoutLike, Part, parts_of
+from numbainit.weights.layouts import LayoutLike, Split, splits_of
 
 __all__ = [
     "bits_",
@@ -90,7 +92,7 @@ def uniform_(
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
     array = writable(tensor, "uniform_", REALS)
-    fill(array, parameters.uniform(a, b, array.dtype), generator, block)
+    fill(array, laws.uniform(a, b, array.dtype), generator, block)
     return written(tensor)
 
 
@@ -134,7 +136,7 @@ def normal_(
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
     array = writable(tensor, "normal_")
-    fill(array, parameters.normal(mean, std, array.dtype), generator, block)
+    fill(array, laws.normal(mean, std, array.dtype), generator, block)
     return written(tensor)
 
 
@@ -190,7 +192,7 @@ def trunc_normal_(
     (True, True)
     """
     array = writable(tensor, "trunc_normal_", REALS)
-    fill(array, parameters.trunc_normal(mean, std, a, b, array.dtype), generator, block)
+    fill(array, laws.trunc_normal(mean, std, a, b, array.dtype), generator, block)
     return written(tensor)
 
 
@@ -204,7 +206,7 @@ def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
     array([0.5, 0.5], dtype=float32)
     """
     array = writable(tensor, "constant_")
-    fill_constant(array, parameters.constant(val, array.dtype), block)
+    fill_constant(array, laws.constant(val, array.dtype), block)
     return written(tensor)
 
 
@@ -314,7 +316,7 @@ def xavier_uniform_(
     True
     """
     array = writable(tensor, "xavier_uniform_")
-    _fill_xavier(array, gain, parameters.centred_uniform, generator, block, layout)
+    _fill_xavier(array, gain, laws.centred_uniform, generator, block, layout)
     return written(tensor)
 
 
@@ -337,7 +339,7 @@ def xavier_normal_(
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
-    _fill_xavier(array, gain, parameters.centred_normal, generator, block, layout)
+    _fill_xavier(array, gain, laws.centred_normal, generator, block, layout)
     return written(tensor)
 
 
@@ -393,7 +395,7 @@ def kaiming_uniform_(
     """
     array = writable(tensor, "kaiming_uniform_")
     rule = a, mode, nonlinearity
-    _fill_kaiming(array, rule, parameters.centred_uniform, generator, block, layout)
+    _fill_kaiming(array, rule, laws.centred_uniform, generator, block, layout)
     return written(tensor)
 
 
@@ -420,7 +422,7 @@ def kaiming_normal_(
     """
     array = writable(tensor, "kaiming_normal_")
     rule = a, mode, nonlinearity
-    _fill_kaiming(array, rule, parameters.centred_normal, generator, block, layout)
+    _fill_kaiming(array, rule, laws.centred_normal, generator, block, layout)
     return written(tensor)
 
 
@@ -535,16 +537,29 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
     """
     array = writable(tensor, "bits_", WORDS)
     unsigned = array.view(array.dtype.str.replace("i", "u"))
-    fill(unsigned, parameters.BITS, generator, block)
+    fill(unsigned, laws.BITS, generator, block)
     return written(tensor)
 
 
-def _fill_xavier(array, gain, law, generator, block, layout) -> None:
+ByWidth = Callable[[float, np.dtype], Law]  # a standard deviation → a law around zero
+Splits = list[tuple[Split, Law]]
+
+
+def _fill_xavier(
+    array: Array, gain: float, law: ByWidth, generator: GeneratorLike, block: Block | None, layout: LayoutLike
+) -> None:
     shape = array.shape if block is None else whole_shape(array.shape, block)
     _fill_scaled(array, _xavier(law, array.dtype, layout, shape, gain), generator, block)
 
 
-def _fill_kaiming(array, rule, law, generator, block, layout) -> None:
+def _fill_kaiming(
+    array: Array,
+    rule: tuple[float, str, str],
+    law: ByWidth,
+    generator: GeneratorLike,
+    block: Block | None,
+    layout: LayoutLike,
+) -> None:
     shape = array.shape if block is None else whole_shape(array.shape, block)
     if 0 in shape:
         warn_user("Initializing zero-element tensors is a no-op", UserWarning)
@@ -553,41 +568,52 @@ def _fill_kaiming(array, rule, law, generator, block, layout) -> None:
         _fill_scaled(array, _kaiming(law, array.dtype, layout, shape, *rule), generator, block)
 
 
-def _remembered(function: Callable) -> Callable:
+def _remembered(function: Callable[..., Splits]) -> Callable[..., Splits]:
     """A cache that steps aside for arguments that have no hash: what is wrong with them is the function's to say."""
     cached = functools.lru_cache(maxsize=512, typed=True)(function)
 
-    def call(*arguments):
+    def call(*arguments: Any) -> Splits:
         try:
             return cached(*arguments)
+        except InvalidTypeError:  # a TypeError too: the function has said it
+            raise
         except TypeError:
-            return function(*arguments)
+            pass
+        return function(*arguments)
 
     return call
 
 
 @_remembered
-def _xavier(law, dtype, layout, shape, gain) -> list[tuple[Part, Law]]:
-    """The parts of a weight, each with its law."""
-    parts = parts_of(layout, shape)
-    factor = parameters.standard_deviation(gain, dtype, "gain")
-    totals = [max(part.fan_in + part.fan_out, 1) for part in parts]  # no elements where both are 0
-    return [(part, law(factor * math.sqrt(2.0 / total), dtype)) for part, total in zip(parts, totals, strict=True)]
+def _xavier(law: ByWidth, dtype: np.dtype, layout: LayoutLike, shape: tuple[int, ...], gain: float) -> Splits:
+    """The splits of a weight, each with its law."""
+    splits = splits_of(layout, shape)
+    factor = laws.standard_deviation(gain, dtype, "gain")
+    totals = [max(split.fan_in + split.fan_out, 1) for split in splits]  # no elements where both are 0
+    return [(split, law(factor * math.sqrt(2.0 / total), dtype)) for split, total in zip(splits, totals, strict=True)]
 
 
 @_remembered
-def _kaiming(law, dtype, layout, shape, slope, mode, nonlinearity) -> list[tuple[Part, Law]]:
-    """The parts of a weight, each with its law."""
-    name, parts = checked_mode(mode), parts_of(layout, shape)
+def _kaiming(
+    law: ByWidth,
+    dtype: np.dtype,
+    layout: LayoutLike,
+    shape: tuple[int, ...],
+    slope: float,
+    mode: str,
+    nonlinearity: str,
+) -> Splits:
+    """The splits of a weight, each with its law."""
+    name, splits = checked_mode(mode), splits_of(layout, shape)
     gain = calculate_gain(nonlinearity, slope)
-    fans = [part.fan_in if name == "fan_in" else part.fan_out for part in parts]
-    return [(part, law(gain / math.sqrt(fan), dtype)) for part, fan in zip(parts, fans, strict=True)]
+    fans = [split.fan_in if name == "fan_in" else split.fan_out for split in splits]
+    return [(split, law(gain / math.sqrt(fan), dtype)) for split, fan in zip(splits, fans, strict=True)]
 
 
-def _fill_scaled(array, parts, generator, block) -> None:
-    """Each part with its law; there is but one, unless projections of unequal sizes are fused."""
-    if len(parts) == 1:
-        fill(array, parts[0][1], generator, block)
+def _fill_scaled(array: Array, splits: Splits, generator: GeneratorLike, block: Block | None) -> None:
+    """Each split with its law; there is but one, unless projections of unequal sizes are fused."""
+    if len(splits) == 1:
+        fill(array, splits[0][1], generator, block)
     else:
         start = block.start if block else (0,) * array.ndim
-        fill_parts(array, [(part.slices(start, array.shape), law) for part, law in parts], generator, block)
+        fill_splits(array, [(split.slices(start, array.shape), law) for split, law in splits], generator, block)

@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from numbainit import adapters
+from numbainit import initializers
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from numbainit.functional import _checked_shape
+from numbainit.functional import checked_shape
 from numbainit.generator import Generator
 from numbainit.weights.blocks import Block
-from numbainit.weights.layouts import LayoutLike, as_layout
+from numbainit.weights.layouts import LayoutLike, channels_last
 
 try:
     import jax
@@ -68,23 +68,25 @@ __all__ = [
 
 @dataclass(frozen=True, repr=False)
 class Initializer:
-    """A law with its arguments, as a function of a key, a shape and a dtype: what this module's functions return.
+    """An initializer as a function of a key, a shape and a dtype: what this module's functions return.
 
-    A value: equal and of equal hash where law and arguments are, so that modules that hold one stay hashable and
+    A value: equal and of equal hash where name and arguments are, so that modules that hold one stay hashable and
     ``jax.jit`` finds what it has compiled.
 
     Examples
     --------
-    >>> from numbainit.jax import xavier_uniform
+    >>> import numbainit as init
+    >>> from numbainit.jax import Initializer, xavier_uniform
     >>> xavier_uniform(gain=2), xavier_uniform(2.0) == xavier_uniform(gain=2)
-    (xavier_uniform(gain=2, layout=None), True)
+    (xavier_uniform(gain=2), True)
+    >>> Initializer(init.Initializer("xavier_uniform", gain=2)) == xavier_uniform(2)
+    True
     """
 
-    law: str
-    arguments: tuple[tuple[str, Any], ...]
+    initializer: initializers.Initializer
 
     def __repr__(self) -> str:
-        return f"{self.law}({', '.join(f'{name}={value!r}' for name, value in self.arguments)})"
+        return self.initializer.label
 
     def __call__(
         self, key: Any, shape: Sequence[int], dtype: Any = jnp.float32, out_sharding: Any = None
@@ -107,8 +109,8 @@ class Initializer:
             What the in-place function refuses, also while JAX traces; keys of other shapes; ``orthogonal`` with a
             sharding that cuts, since no part of an orthogonal matrix can be made alone.
         """
-        sizes, width = _checked_shape(shape), _checked_dtype(dtype)
-        words = jnp.zeros(2, np.uint32) if self.law in adapters.DRAW_NOTHING else _words(key)
+        sizes, width = checked_shape(shape), _checked_dtype(dtype)
+        words = _words(key) if self.initializer.draws else jnp.zeros(2, np.uint32)
         sharding = None if out_sharding is None else self._checked_sharding(out_sharding, sizes)
         if isinstance(words, jax.core.Tracer):
             return self._traced(words, sizes, width, sharding)
@@ -117,13 +119,12 @@ class Initializer:
         return jnp.asarray(self._fill(np.empty(sizes, width), words))
 
     def _fill(self, array: np.ndarray, words: Any, block: Block | None = None) -> np.ndarray:
-        return adapters.fill(array, self.law, dict(self.arguments), _generator(words), block)
+        return self.initializer(array, _generator(words), block=block, layout=channels_last(array.ndim))
 
     def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """All errors and warnings of a fill, from one of an empty part: in a callback they would be JAX's."""
         nothing = np.empty((0,) * len(shape), dtype)
-        block = None if self.law == "orthogonal" else Block(shape, (0,) * len(shape))
-        self._fill(nothing, (0, 0), block)
+        self._fill(nothing, (0, 0), Block(shape, (0,) * len(shape)) if self.initializer.takes_block else None)
 
     def _checked_sharding(self, sharding: Any, shape: tuple[int, ...]) -> "jax.sharding.Sharding":
         if not isinstance(sharding, jax.sharding.Sharding):
@@ -132,10 +133,10 @@ class Initializer:
                 "use jax.sharding.NamedSharding(mesh, spec)"
             )
         part = sharding.shard_shape(shape)
-        if self.law == "orthogonal" and part != shape:
+        if not self.initializer.takes_block and part != shape:
             raise InvalidValueError(
-                f"orthogonal got an out_sharding that cuts shape {shape} into {part}: no part of an orthogonal matrix "
-                "can be made alone; leave out_sharding out and shard the result with jax.device_put(w, sharding)"
+                f"{self.initializer.name} got an out_sharding that cuts shape {shape} into {part}: no part of an "
+                "orthogonal matrix can be made alone; leave out_sharding out and shard the result with jax.device_put(w, sharding)"
             )
         return sharding
 
@@ -294,21 +295,11 @@ def sparse(sparsity: float, std: float = 0.01) -> Initializer:
     return _initializer("sparse", sparsity=sparsity, std=std)
 
 
-def _initializer(law: str, **arguments: Any) -> Initializer:
-    if arguments.get("layout") is not None:
-        arguments["layout"] = as_layout(arguments["layout"])
-    return Initializer(law, tuple((name, _checked_argument(name, value)) for name, value in arguments.items()))
-
-
-def _checked_argument(name: str, value: Any) -> Any:
-    if isinstance(value, jax.core.Tracer):
-        raise InvalidTypeError(f"{name} must be a number, got a traced value: scale what the initializer gives")
-    value = adapters.plain(value)
-    try:
-        hash(value)
-    except TypeError:
-        raise InvalidTypeError(f"{name} must be one value, got {type(value).__name__} {value!r}") from None
-    return value
+def _initializer(name: str, **arguments: Any) -> Initializer:
+    for argument, value in arguments.items():
+        if isinstance(value, jax.core.Tracer):
+            raise InvalidTypeError(f"{argument} must be a number, got a traced value: scale what the initializer gives")
+    return Initializer(initializers.Initializer(name, **arguments))
 
 
 def _words(key: Any) -> Any:

@@ -27,11 +27,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from numbainit import adapters
+from numbainit import initializers
 from numbainit.errors import InvalidTypeError, MissingExtraError
-from numbainit.functional import _checked_shape
+from numbainit.functional import checked_shape
 from numbainit.generator import Generator, default_generator
-from numbainit.weights.layouts import Layout, LayoutLike, as_layout
+from numbainit.weights.layouts import Layout, LayoutLike, channels_last
 
 try:
     import keras
@@ -59,44 +59,41 @@ _registered = keras.saving.register_keras_serializable(package="numbainit")
 
 
 class _Initializer(keras.initializers.Initializer):
-    """A law, its arguments, and for laws that draw a seed; all of it in the config."""
+    """An initializer and, where it draws, a seed; all of it in the config."""
 
-    law: str
+    name: str  # of the family
 
-    def __init__(self, **arguments: Any) -> None:
-        if arguments.get("layout") is not None:
-            arguments["layout"] = as_layout(arguments["layout"])
-        if arguments.get("seed") is not None:
-            arguments["seed"] = _checked_seed(arguments["seed"])
-        self._arguments = {name: adapters.plain(value) for name, value in arguments.items()}
+    def __init__(self, seed: Seed = None, **arguments: Any) -> None:
+        self._initializer = initializers.Initializer(self.name, **arguments)
+        self._seed = None if seed is None else _checked_seed(seed)
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         """A tensor of ``shape``; dtype None is ``keras.config.floatx()``."""
         width = keras.backend.standardize_dtype(dtype)
-        arguments = dict(self._arguments)
-        seed = arguments.pop("seed", None)
-        generator = default_generator if seed is None else Generator(seed)
-        array = adapters.fill(np.empty(_checked_shape(shape), width), self.law, arguments, generator)
+        generator = default_generator if self._seed is None else Generator(self._seed)
+        array = np.empty(checked_shape(shape), width)
+        self._initializer(array, generator, layout=channels_last(array.ndim))
         return keras.ops.convert_to_tensor(array, dtype=width)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; a layout as those of :class:`numbainit.Layout`."""
-        config = dict(self._arguments)
+        config = dict(self._initializer.arguments)
         if config.get("layout") is not None:
             names = "axes", "groups", "splits", "transposed"
             config["layout"] = {name: getattr(config["layout"], name) for name in names}
-        return config
+        return config | ({"seed": self._seed} if self._initializer.draws else {})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The initializer whose ``get_config()`` this is."""
         config = dict(config)
         if isinstance(config.get("layout"), dict):
-            config["layout"] = Layout(**config["layout"])
+            config["layout"] = Layout.from_dict(config["layout"])
         return cls(**config)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._arguments.items())})"
+        arguments = dict(self._initializer.arguments) | ({"seed": self._seed} if self._initializer.draws else {})
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
 
 
 class _WithGain(_Initializer):
@@ -131,7 +128,7 @@ class Uniform(_Initializer):
     Uniform(a=-1, b=1.0, seed=7)
     """
 
-    law = "uniform"
+    name = "uniform"
 
     def __init__(self, a: float = 0.0, b: float = 1.0, seed: Seed = None) -> None:
         super().__init__(a=a, b=b, seed=seed)
@@ -141,7 +138,7 @@ class Uniform(_Initializer):
 class Normal(_Initializer):
     """N(mean, std^2): see :func:`numbainit.normal_`. Keras's ``RandomNormal`` has another default, a std of 0.05."""
 
-    law = "normal"
+    name = "normal"
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, seed: Seed = None) -> None:
         super().__init__(mean=mean, std=std, seed=seed)
@@ -154,7 +151,7 @@ class TruncNormal(_Initializer):
     ``std`` is before truncation and bounds are in the units of the values; Keras's ``TruncatedNormal`` cuts at two std.
     """
 
-    law = "trunc_normal"
+    name = "trunc_normal"
 
     def __init__(self, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, seed: Seed = None) -> None:
         super().__init__(mean=mean, std=std, a=a, b=b, seed=seed)
@@ -164,35 +161,35 @@ class TruncNormal(_Initializer):
 class XavierUniform(_WithGain):
     """U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: the law of Keras's ``GlorotUniform``."""
 
-    law = "xavier_uniform"
+    name = "xavier_uniform"
 
 
 @_registered
 class XavierNormal(_WithGain):
     """N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``; Keras's ``GlorotNormal`` is truncated, this is not."""
 
-    law = "xavier_normal"
+    name = "xavier_normal"
 
 
 @_registered
 class KaimingUniform(_Kaiming):
     """U[-c, c), ``c = gain sqrt(3 / fan)``: by default the law of Keras's ``HeUniform``."""
 
-    law = "kaiming_uniform"
+    name = "kaiming_uniform"
 
 
 @_registered
 class KaimingNormal(_Kaiming):
     """N(0, std^2), ``std = gain / sqrt(fan)``; Keras's ``HeNormal`` is truncated, this is not."""
 
-    law = "kaiming_normal"
+    name = "kaiming_normal"
 
 
 @_registered
 class Orthogonal(_WithGain):
     """``gain`` times a Haar-distributed (semi-)orthogonal matrix (outputs, the rest): :func:`numbainit.orthogonal_`."""
 
-    law = "orthogonal"
+    name = "orthogonal"
 
 
 @_registered
@@ -202,7 +199,7 @@ class Sparse(_Initializer):
     See :func:`numbainit.sparse_`: on Keras's (in, out) kernels the zeros are among what feeds an output.
     """
 
-    law = "sparse"
+    name = "sparse"
 
     def __init__(self, sparsity: float, std: float = 0.01, seed: Seed = None) -> None:
         super().__init__(sparsity=sparsity, std=std, seed=seed)
@@ -212,7 +209,7 @@ class Sparse(_Initializer):
 class Dirac(_Initializer):
     """A convolution that passes its channels on: see :func:`numbainit.dirac_`. It draws nothing."""
 
-    law = "dirac"
+    name = "dirac"
 
     def __init__(self, groups: int = 1, layout: LayoutLike | None = None) -> None:
         super().__init__(groups=groups, layout=layout)

@@ -23,18 +23,25 @@ from typing import Any, NoReturn
 import numpy as np
 
 from numbainit import __version__
-from numbainit.command.report import STREAM, Result, print_table
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError, OutputError
-from numbainit.files import headers
-from numbainit.files import safetensors as checkpoint
+from numbainit.command.report import Result, print_table
+from numbainit.errors import (
+    InvalidTypeError,
+    InvalidValueError,
+    MissingExtraError,
+    NumbaInitError,
+    OutputError,
+    suggestion,
+)
+from numbainit.files import headers, safetensors
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
+from numbainit.initializers import Initializer, taking
 from numbainit.measure import run as bench
 from numbainit.recipes import models, rules
-from numbainit.recipes.rules import Law
+from numbainit.scalar.stream import STREAM
 
 _DTYPES = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"}
-_OPTIONS = ("mode", "nonlinearity", "gain", "std", "low", "high")  # those of initializers
+_Plan = dict[str, tuple[Parameter, Initializer]]  # by name
 _TRIAL = 1 << 16  # elements: enough for the parallel kernels
 
 
@@ -59,7 +66,7 @@ def _metadata(arguments: argparse.Namespace, table: Iterable[rules.Rule], seed: 
     rule_set = {
         "init": arguments.init,
         "options": _given_options(arguments),
-        "laws": [{"parameters": rule.when, "law": rule.law.label} for rule in table],
+        "laws": [{"parameters": rule.when, "law": rule.initializer.label} for rule in table],
     }
     return {
         "format": "pt",  # transformers refuses files that do not say whose layout they have: this is torch's
@@ -71,31 +78,49 @@ def _metadata(arguments: argparse.Namespace, table: Iterable[rules.Rule], seed: 
 
 
 def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {option: getattr(arguments, option) for option in _OPTIONS if getattr(arguments, option) is not None}
+    given = {option: getattr(arguments, option) for option in _OPTION_HELP}
+    return {option: value for option, value in given.items() if value is not None}
 
 
-def _try(chosen: Law, plan: Iterable[tuple[Parameter, Law]], dtype: np.dtype) -> float:
-    """Fill small arrays, so that options are checked and kernels compiled before a file is made; the seconds."""
-    sizes = [min(parameter.size, _TRIAL) for parameter, law in plan if law is chosen and parameter.size] or [1]
+def _planned(parameters: Iterable[Parameter], table: Iterable[rules.Rule]) -> _Plan:
+    """Each parameter with its initializer, which will not refuse it."""
+    plan: _Plan = {}
+    known = set()
+    for parameter in parameters:
+        name, shape, dtype = parameter.name, parameter.shape, parameter.numpy_dtype
+        found = rules.initializer_for(table, name, shape, dtype)
+        if parameter.size and (found, shape, dtype) not in known:
+            known.add((found, shape, dtype))
+            try:
+                rules.check(found, shape, dtype)
+            except (InvalidValueError, InvalidTypeError) as error:
+                raise type(error)(f"parameter {name!r}: {error}") from None
+        plan[name] = parameter, found
+    return plan
+
+
+def _compile(chosen: Initializer, plan: _Plan) -> float:
+    """Fill small arrays, so that kernels are compiled before a file is made; the seconds."""
+    found = [parameter for parameter, initializer in plan.values() if initializer is chosen and parameter.size]
+    trials = {(min(one.size, _TRIAL), *(1,) * (len(one.shape) - 1)) for one in found}
     start = time.perf_counter()
-    for size in sorted({min(sizes), max(sizes)}):  # small arrays have kernels of their own
-        chosen.fill(np.empty((size, 1), dtype), Generator(0))
+    for shape in {min(trials), max(trials)} if trials else ():  # small arrays have kernels of their own
+        chosen(np.empty(shape, found[0].numpy_dtype), Generator(0))
     return time.perf_counter() - start
 
 
-def _write(plan: dict[str, tuple[Parameter, Law]], metadata: dict[str, str], result: Result, advance: Callable) -> None:
+def _write(plan: _Plan, metadata: dict[str, str], result: Result, advance: Callable) -> None:
     """Each parameter's generator depends on its name and the seed alone: adding one changes no other."""
     root = Generator(result.seed)
     start = time.perf_counter()
     parameters = [parameter for parameter, _ in plan.values()]
-    with checkpoint.create(result.path, parameters, metadata) as tensors:
+    with safetensors.create(result.path, parameters, metadata) as tensors:
         for name, array in tensors.items():
-            law = plan[name][1]
+            initializer = plan[name][1]
             begin = time.perf_counter()
-            if array.size:  # torch's functions warn about empty arrays
-                law.fill(array, root.fold_in(name))
+            rules.apply(initializer, array, root.fold_in(name))
             result.fill_seconds += time.perf_counter() - begin
-            result.add(law.label, array)
+            result.add(initializer.label, array)
             advance(array.nbytes)
     result.seconds = time.perf_counter() - start
 
@@ -115,21 +140,30 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
         yield lambda size: bar.advance(task, size)
 
 
+def _chosen(arguments: argparse.Namespace) -> Initializer:
+    if arguments.init not in rules.choices():
+        hint = suggestion(arguments.init, rules.choices())
+        raise InvalidValueError(
+            f"no initializer is named {arguments.init!r}; {hint}Choose one of {', '.join(rules.choices())}"
+        )
+    return rules.initializer(arguments.init, **_given_options(arguments))
+
+
 def _init(arguments: argparse.Namespace) -> int:
     """``numbainit init``: all that can be refused is refused before the first byte."""
     _need_extra()
     code = _DTYPES[arguments.dtype]
-    chosen = rules.law(arguments.init, **_given_options(arguments))
+    chosen = _chosen(arguments)
     table = rules.rules(chosen)
     parameters = [parameter.cast(code) for parameter in _read_shapes(arguments.shapes)]
-    plan = {p.name: (p, rules.law_for(table, p.name, p.shape, p.numpy_dtype)) for p in parameters}
+    plan = _planned(parameters, table)
     try:
-        path = checkpoint.check_output(arguments.output)
+        path = safetensors.check_output(arguments.output)
     except OutputError as error:
         raise InvalidValueError(str(error)) from error
     seed = secrets.randbits(64) if arguments.seed is None else arguments.seed
     result = Result(path, seed, arguments.dtype, arguments.init)
-    result.compile_seconds = _try(chosen, plan.values(), Parameter("", (), code).numpy_dtype)
+    result.compile_seconds = _compile(chosen, plan)
     with _progress(sum(parameter.nbytes for parameter in parameters)) as advance:
         _write(plan, _metadata(arguments, table, seed), result, advance)
     if arguments.json:
@@ -169,7 +203,7 @@ def _seed(text: str) -> int:
 
 
 def _add_init(commands: Any) -> None:
-    names = ", ".join(rules.initializer_names())
+    names = ", ".join(rules.choices())
     parser = commands.add_parser(
         "init",
         help="write a freshly initialised checkpoint",
@@ -185,8 +219,8 @@ def _add_init(commands: Any) -> None:
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .safetensors file to write")
     parser.add_argument("--init", default="normal", metavar="NAME", help=f"one of {names} (default: normal)")
-    for option, kind, text in _OPTION_HELP:
-        owners = ", ".join(rules.initializers_taking(option))
+    for option, (kind, text) in _OPTION_HELP.items():
+        owners = ", ".join(taking(option))
         parser.add_argument(f"--{option}", type=kind, metavar=kind.__name__.upper(), help=f"{text}; for {owners}")
     parser.add_argument("--seed", type=_seed, metavar="N", help="a whole number (default: 64 fresh bits, reported)")
     parser.add_argument("--dtype", choices=tuple(_DTYPES), default="f32", help="of floating parameters (default: f32)")
@@ -194,14 +228,20 @@ def _add_init(commands: Any) -> None:
     parser.set_defaults(run=_init)
 
 
-_OPTION_HELP: tuple[tuple[str, type, str], ...] = (
-    ("mode", str, "fan_in or fan_out (default: fan_in)"),
-    ("nonlinearity", str, "what follows the layer, such as relu or tanh (default: leaky_relu of slope 0)"),
-    ("gain", float, "factor (default: 1)"),
-    ("std", float, "standard deviation, before any truncation (default: 0.02)"),
-    ("low", float, "lower bound (default: 0; trunc_normal: -2 std)"),
-    ("high", float, "upper bound (default: 1; trunc_normal: 2 std)"),
-)
+#: the arguments of initializers, under their names
+_OPTION_HELP: dict[str, tuple[type, str]] = {
+    "mode": (str, "fan_in or fan_out (default: fan_in)"),
+    "nonlinearity": (str, "what follows the layer, such as relu or tanh (default: leaky_relu)"),
+    "gain": (float, "factor (default: 1)"),
+    "mean": (float, "before any truncation (default: 0)"),
+    "std": (float, "standard deviation, before any truncation (default: 0.02; sparse: 0.01)"),
+    "a": (float, "lower bound (default: 0; trunc_normal: 2 std below the mean); kaiming: negative slope (default: 0)"),
+    "b": (float, "upper bound (default: 1; trunc_normal: 2 std above the mean)"),
+    "val": (float, "the value"),
+    "sparsity": (float, "the share of zeros in each column"),
+    "groups": (int, "groups of outputs (default: 1)"),
+    "layout": (str, "which axis is what, such as IO or HWIO (default: OI)"),
+}
 
 
 def _add_bench(commands: Any) -> None:

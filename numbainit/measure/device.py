@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 
-import numbainit
 from numbainit.errors import DeviceError, InvalidValueError
-from numbainit.memory import device as devices
+from numbainit.generator import Generator
+from numbainit.initializers import Initializer
+from numbainit.targets.choose import cuda
+from numbainit.targets.new_arrays import place_of_name
 
 Call = Callable[[], Any]
 
@@ -28,40 +30,40 @@ _CHECKED = (1 << 20) + 3  # elements whose bits are compared
 _WARM, _CALLS = 3, 1000
 FILL, OURS = "fill", "numbainit"
 PEERS = ("cupy", "curand", "torch", "jax")
-LAWS: dict[str, dict[str, float]] = {
-    "uniform": {},
-    "normal": {},
-    "trunc_normal": {},
-    "trunc_normal_0.02": {"std": 0.02},
+LAWS = {
+    "uniform": Initializer("uniform"),
+    "normal": Initializer("normal"),
+    "trunc_normal": Initializer("trunc_normal"),
+    "trunc_normal_0.02": Initializer("trunc_normal", std=0.02),
 }
 
 
 def run(device: str, dtypes: Sequence[np.dtype], size: int, rounds: int, as_json: bool) -> int:
     """Check the bits, measure, print; an error before anything is timed if a bit differs."""
-    place = devices.place_of_name(device)
+    place = place_of_name(device)
     if place is None:
         raise InvalidValueError(f"got --device {device}; wanted cuda or cuda:<number>")
-    target = devices.gpu().driver
-    target.check_device(place)
+    cuda().driver.check_device(place)
+    clock = _clock()
     checked = [check(law, dtype, place) for law in LAWS for dtype in dtypes]
-    with target.on(place):
-        facts = target.facts(place) | {"bits": checked, "size": size, "rounds": rounds}
-        facts["rows"] = [_row(target, law, dtype, size, place, rounds) for law in LAWS for dtype in dtypes]
-        facts["small"] = _small(target, place)
+    with clock.on(place):
+        facts = clock.facts(place) | {"bits": checked, "size": size, "rounds": rounds}
+        facts["rows"] = [_row(clock, law, dtype, size, place, rounds) for law in LAWS for dtype in dtypes]
+        facts["small"] = _small(clock, place)
     print(json.dumps(facts), flush=True) if as_json else _print(facts)
     return 0
 
 
-def _initializer(law: str) -> Callable[..., Any]:
-    return functools.partial(getattr(numbainit, law.partition("_0")[0] + "_"), **LAWS[law])
+def _clock() -> Any:
+    """The clock of a GPU, which imports its target."""
+    return importlib.import_module("numbainit.measure.clock")
 
 
 def check(law: str, dtype: np.dtype, place: int) -> str:
     """Fill on both sides and compare: raise where a bit differs."""
-    target, fill = devices.gpu().driver, _initializer(law)
-    array = target.empty((_CHECKED,), dtype, place)
-    fill(array, generator=2026)
-    got, wanted = target.host(array), fill(np.empty(_CHECKED, dtype), generator=2026)
+    array = cuda().driver.empty((_CHECKED,), dtype, place)
+    LAWS[law](array, 2026)
+    got, wanted = _clock().host(array), LAWS[law](np.empty(_CHECKED, dtype), 2026)
     different = np.flatnonzero(got.view(f"u{dtype.itemsize}") != wanted.view(f"u{dtype.itemsize}"))
     if different.size:
         first = different[0]
@@ -75,21 +77,21 @@ def check(law: str, dtype: np.dtype, place: int) -> str:
 # ---- measuring ----
 
 
-def _row(target: Any, law: str, dtype: np.dtype, size: int, place: int, rounds: int) -> dict[str, Any]:
+def _row(clock: Any, law: str, dtype: np.dtype, size: int, place: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     for name in (FILL, OURS, *installed()):
         call = call_of(name, law, dtype, size, place)
         if call is not None:
-            seconds[name] = (_by_clock if name == "jax" else functools.partial(_median, target))(call, rounds)
+            seconds[name] = (_by_clock if name == "jax" else functools.partial(_median, clock))(call, rounds)
         del call  # memory for the next
     speeds = {name: size * dtype.itemsize / time / 1e9 for name, time in seconds.items()}
     return {"law": law, "dtype": dtype.name, "seconds": seconds, "gb_per_second": speeds}
 
 
-def _median(target: Any, call: Call, rounds: int) -> float:
+def _median(clock: Any, call: Call, rounds: int) -> float:
     for _ in range(_WARM):
         call()
-    return statistics.median(target.device_seconds(call) for _ in range(rounds))
+    return statistics.median(clock.device_seconds(call) for _ in range(rounds))
 
 
 def _by_clock(call: Call, rounds: int) -> float:
@@ -102,23 +104,23 @@ def _by_clock(call: Call, rounds: int) -> float:
     return statistics.median(samples)
 
 
-def _small(target: Any, place: int) -> dict[str, float]:
+def _small(clock: Any, place: int) -> dict[str, float]:
     """Seconds a call on few elements takes its caller."""
-    array = target.empty((SMALL,), np.dtype("float32"), place)
-    calls: dict[str, Call] = {name: functools.partial(_initializer(name), array, generator=0) for name in LAWS}
+    array = cuda().driver.empty((SMALL,), np.dtype("float32"), place)
+    calls: dict[str, Call] = {name: functools.partial(law, array, 0) for name, law in LAWS.items()}
     if importlib.util.find_spec("cupy"):
         cupy = importlib.import_module("cupy")
         calls["cupy fill"] = functools.partial(cupy.empty(SMALL, "float32").fill, 0.5)
-    return {name: _a_call(target, call) for name, call in calls.items()}
+    return {name: _a_call(clock, call) for name, call in calls.items()}
 
 
-def _a_call(target: Any, call: Call) -> float:
+def _a_call(clock: Any, call: Call) -> float:
     call()
-    target.synchronize()
+    clock.synchronize()
     start = time.perf_counter()
     for _ in range(_CALLS):
         call()
-    target.synchronize()
+    clock.synchronize()
     return (time.perf_counter() - start) / _CALLS
 
 
@@ -131,13 +133,12 @@ def call_of(name: str, law: str, dtype: np.dtype, size: int, place: int) -> Call
 
 
 def _fill(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    target = devices.gpu().driver
-    return functools.partial(target.memset, target.empty((size,), dtype, place))
+    return functools.partial(_clock().memset, cuda().driver.empty((size,), dtype, place))
 
 
 def _ours(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    array = devices.gpu().driver.empty((size,), dtype, place)
-    return functools.partial(_initializer(law), array, generator=numbainit.Generator(0))
+    array = cuda().driver.empty((size,), dtype, place)
+    return functools.partial(LAWS[law], array, Generator(0))
 
 
 def installed() -> tuple[str, ...]:
@@ -168,7 +169,7 @@ def _torch(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     if not torch.cuda.is_available():
         return None
     tensor = torch.empty(size, dtype=getattr(torch, dtype.name), device=f"cuda:{place}")
-    return functools.partial(getattr(torch.nn.init, law.partition("_0")[0] + "_"), tensor, **LAWS[law])
+    return functools.partial(getattr(torch.nn.init, LAWS[law].name + "_"), tensor, **LAWS[law].given)
 
 
 def _jax(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:

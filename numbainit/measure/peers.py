@@ -21,36 +21,20 @@ from typing import Any
 
 import numpy as np
 
-import numbainit
 from numbainit.errors import InvalidValueError
+from numbainit.initializers import Initializer, names
 
 Call = Callable[..., Any]
 
 OURS = "numbainit"
-_ARGUMENTS: dict[str, dict[str, float]] = {
-    "uniform": {},
-    "normal": {},
-    "trunc_normal": {},
-    "trunc_normal_0.02": {"std": 0.02},
-    "xavier_uniform": {},
-    "xavier_normal": {},
-    "kaiming_uniform": {},
-    "kaiming_normal": {},
-    "orthogonal": {},
-    "sparse": {"sparsity": 0.9},
-    "constant": {"val": 0.5},
-    "ones": {},
-    "zeros": {},
-    "eye": {},
-    "dirac": {},
+_CASES = {
+    **{name: Initializer(name) for name in names() if name not in ("bits", "constant", "sparse")},
+    "trunc_normal_0.02": Initializer("trunc_normal", std=0.02),
+    "sparse": Initializer("sparse", sparsity=0.9),
+    "constant": Initializer("constant", val=0.5),
 }
 #: every law that a library can be asked for; each is that of an initializer of ``torch.nn.init``
-LAWS = tuple(_ARGUMENTS)
-
-
-def _initializer(module: Any, law: str) -> Call:
-    """The function of ``torch.nn.init``, or of numbainit, with the law's arguments but without an array."""
-    return functools.partial(getattr(module, law.partition("_0")[0] + "_"), **_ARGUMENTS[law])
+LAWS = tuple(_CASES)
 
 
 class Library(abc.ABC):
@@ -74,7 +58,7 @@ class _Numbainit(Library):
     threads = "all"
 
     def call(self, law: str, array: np.ndarray) -> Call | None:
-        return functools.partial(_initializer(numbainit, law), array)
+        return functools.partial(_CASES[law], array)
 
 
 class _Torch(Library):
@@ -82,7 +66,9 @@ class _Torch(Library):
     threads = "1 (orthogonal: all)"
 
     def call(self, law: str, array: np.ndarray) -> Call | None:
-        return functools.partial(_initializer(self.module.nn.init, law), self.module.from_numpy(array))
+        asked = _CASES[law]
+        fill = getattr(self.module.nn.init, asked.name + "_")
+        return functools.partial(fill, self.module.from_numpy(array), **asked.given)
 
 
 class _Numpy(Library):

@@ -4,27 +4,20 @@ CuPy arrays, Numba device arrays and torch's CUDA tensors, told by that protocol
 help for the stream, and for tensors that require a gradient. A library is asked only if it is imported already.
 """
 
-import contextlib
 import dataclasses
-import functools
-import importlib
-import importlib.util
 import math
 import operator
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import DeviceError, InvalidTypeError, InvalidValueError, MissingExtraError, NumbaInitError
+from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.memory.dtypes import NO_ZERO, is_small, part_of, small_dtype
-from numbainit.memory.host import check_torch
+from numbainit.memory.libraries import check_torch, is_immutable, is_small_name, name_of_dtype, stream_of_cupy, torch_of
 from numbainit.weights.blocks import c_strides
-
-_IMMUTABLE = ("jax", "jaxlib")  # libraries whose arrays show their memory, but must never be written to
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +70,33 @@ class DeviceArray:
         return dataclasses.replace(self, shape=shape, strides=strides, dtype=part)
 
     def __getitem__(self, index: tuple[slice, ...]) -> "DeviceArray":
-        """A part, by one slice with a start and a stop for each axis."""
+        """Some of the elements, by one slice with a start and a stop for each axis."""
         offset = sum(one.start * stride for one, stride in zip(index, self.strides, strict=True))
-        return self.part(offset, tuple(one.stop - one.start for one in index), self.strides)
+        return self.view_at(offset, tuple(one.stop - one.start for one in index), self.strides)
 
     def transpose(self, order: Sequence[int]) -> "DeviceArray":
         """The same elements, with the axes in another order."""
         shape, strides = (tuple(values[axis] for axis in order) for values in (self.shape, self.strides))
-        return self.part(0, shape, strides)
+        return self.view_at(0, shape, strides)
 
-    def part(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> "DeviceArray":
+    def view_at(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> "DeviceArray":
         """Some of the elements, from ``offset`` bytes on."""
         return dataclasses.replace(self, pointer=self.pointer + offset, shape=shape, strides=strides)
 
 
+def seen_on_device(tensor: Any) -> DeviceArray | None:
+    """What the interface of an array on a GPU says, read-only or not; None for anything else."""
+    interface, stream = _interface(tensor)
+    return None if interface is None else _described(tensor, interface, stream)
+
+
 def on_device(tensor: Any, caller: str) -> DeviceArray | None:
     """The memory of an array on a GPU, or None for anything else. ``caller`` is the name that messages speak of."""
-    if _is_of_torch(tensor) and tensor.is_cuda:
+    torch = torch_of(tensor)
+    if torch is not None and tensor.is_cuda:
         check_torch(tensor, caller)
     interface, stream = _interface(tensor)
-    if interface is None or type(tensor).__module__.partition(".")[0] in _IMMUTABLE:
+    if interface is None or is_immutable(tensor):
         return None
     array = _described(tensor, interface, stream)
     if interface.get("mask") is not None:
@@ -138,9 +138,9 @@ def _dtype(tensor: Any, typestr: str) -> np.dtype:
     if not isinstance(typestr, str):
         raise TypeError(f"typestr is {typestr!r}")
     named = getattr(tensor, "dtype", None)
-    if type(named).__module__ == "torch":
-        name = str(named).removeprefix("torch.")
-        named = small_dtype(name) if name == "bfloat16" or name.startswith("float8") else None
+    name = name_of_dtype(named)
+    if name is not None:
+        named = small_dtype(name) if is_small_name(name) else None
     if not isinstance(named, np.dtype) or named.itemsize >= 4 or not (is_small(named) or named.name == NO_ZERO):
         return np.dtype(typestr)
     if typestr[2:] != str(named.itemsize):
@@ -164,23 +164,16 @@ def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
     """The CUDA array interface, and the stream that work on the array goes to.
 
     torch leaves out the stream, refuses the interface of a tensor that requires a gradient, which its initializers fill
-    all the same, and has none for its float8 kinds. CuPy names the stream of the device that is current, which need not
-    be that of the array.
+    all the same, and has none for its float8 kinds.
     """
-    if _is_of_torch(tensor):
-        return _interface_of_torch(sys.modules["torch"], tensor)
-    cupy: Any = sys.modules.get("cupy")
+    torch = torch_of(tensor)
+    if torch is not None:
+        return _interface_of_torch(torch, tensor)
     interface = getattr(tensor, "__cuda_array_interface__", None)
     if not isinstance(interface, dict):
         return None, None
-    if cupy is not None and isinstance(tensor, cupy.ndarray):
-        return interface, cupy.cuda.get_current_stream(tensor.device.id).ptr
-    return interface, interface.get("stream")
-
-
-def _is_of_torch(tensor: Any) -> bool:
-    torch: Any = sys.modules.get("torch")
-    return torch is not None and isinstance(tensor, torch.Tensor)
+    stream = stream_of_cupy(tensor)
+    return interface, interface.get("stream") if stream is None else stream
 
 
 def _interface_of_torch(torch: Any, tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
@@ -188,7 +181,7 @@ def _interface_of_torch(torch: Any, tensor: Any) -> tuple[dict[str, Any] | None,
         return None, None
     try:
         plain = tensor.detach()
-        if str(plain.dtype).startswith("torch.float8"):
+        if str(name_of_dtype(plain.dtype)).startswith("float8"):
             plain = plain.view(torch.uint8)
         return plain.__cuda_array_interface__, torch.cuda.current_stream(tensor.device).cuda_stream
     except (RuntimeError, TypeError, ValueError, KeyError, AssertionError) as error:  # wrappers, exotic dtypes
@@ -210,68 +203,3 @@ def _check_memory(array: DeviceArray, caller: str) -> None:
             f"{caller} fills device arrays of aligned elements, got address {array.pointer:#x} and strides "
             f"{array.strides} for elements of {array.itemsize} bytes: pass a contiguous copy"
         )
-
-
-@functools.cache
-def gpu() -> ModuleType:
-    """The target of device arrays; imported when one is met, or asked for."""
-    if importlib.util.find_spec("numba_cuda") is None:  # Numba has a CUDA target of its own, long out of care
-        raise MissingExtraError(
-            'arrays on a GPU need numba-cuda: pip install "numbainit[cuda13]", or "numbainit[cuda12]" for a driver '
-            "that knows no CUDA 13"
-        )
-    return importlib.import_module("numbainit.targets.cuda.fills")
-
-
-# ---- places, and new arrays there ----
-
-
-def place_of_name(device: Any) -> int | None:
-    """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host."""
-    if device is None or (isinstance(device, str) and device == "cpu"):
-        return None
-    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
-    if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
-        raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {device!r}")
-    return int(number or 0)
-
-
-def place_of(array: Any, device: Any, name: str) -> int | None:
-    """Where an array lives: the number of a GPU, or None for the host; an error if ``device`` names another place."""
-    interface, stream = (None, None) if isinstance(array, np.ndarray) else _interface(array)
-    place = None
-    if interface is not None:
-        described = _described(array, interface, stream)
-        place = gpu().driver.ordinal_of(described) if described.size else 0
-    if device is not None and place_of_name(device) != place:
-        found = "the host" if place is None else f"cuda:{place}"
-        raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
-    return place
-
-
-def empty(shape: tuple[int, ...], dtype: np.dtype, place: int, like: Any = None) -> Any:
-    """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
-    if math.prod(shape) * dtype.itemsize > sys.maxsize:
-        raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
-    gpu().driver.check_device(place)
-    if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
-        return gpu().driver.empty(shape, dtype, place)
-    cupy = importlib.import_module("cupy")
-    with errors_of_cupy(), cupy.cuda.Device(place):
-        if is_small(dtype):  # CuPy makes no float8, but views its memory so
-            return cupy.empty(shape, f"u{dtype.itemsize}").view(dtype)
-        return cupy.empty(shape, dtype)
-
-
-@contextlib.contextmanager
-def errors_of_cupy() -> Iterator[None]:
-    """Failures of CUDA inside CuPy become a :class:`DeviceError`; what is out of memory stays a ``MemoryError``."""
-    try:
-        yield
-    except RuntimeError as error:
-        if isinstance(error, NumbaInitError):
-            raise
-        raise DeviceError(
-            f"CuPy cannot use the GPU ({error}): check that python -c 'import cupy; cupy.show_config()' works, and "
-            "that the driver is as new as CuPy's CUDA"
-        ) from error

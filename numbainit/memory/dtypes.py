@@ -1,17 +1,14 @@
 """What users call a dtype → the NumPy dtype that initializers fill, or an error that names those that they do."""
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, MissingExtraError
+from numbainit.memory.libraries import is_small_name, name_of_dtype
 from numbainit.scalar.formats import SMALL
-
-COMPLEXES = tuple(np.dtype(name) for name in ("complex64", "complex128"))
-REALS = tuple(np.dtype(name) for name in ("float32", "float64", "float16"))  # and those of ml_dtypes
-FLOATS = REALS + COMPLEXES  # and those of ml_dtypes
-WORDS = tuple(np.dtype(name) for name in ("uint32", "int32", "uint64", "int64"))
 
 NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
 
@@ -21,9 +18,28 @@ def is_small(dtype: np.dtype) -> bool:
     return dtype.itemsize < 4 and dtype.name in SMALL  # NumPy takes long to make a name
 
 
-def names(dtypes: tuple[np.dtype, ...]) -> str:
-    """The dtypes that may be used, for a message."""
-    return ", ".join([*(known.name for known in dtypes), *([] if dtypes is WORDS else list(SMALL)[1:])])
+@dataclass(frozen=True)
+class Fillable:
+    """The dtypes that an initializer fills: these of NumPy's and, if ``small``, all floats of less than 32 bits."""
+
+    machine: tuple[np.dtype, ...]
+    small: bool
+
+    def __contains__(self, dtype: np.dtype) -> bool:
+        return dtype in self.machine or (self.small and is_small(dtype))
+
+    def __str__(self) -> str:
+        return ", ".join([*(known.name for known in self.machine), *(list(SMALL)[1:] if self.small else [])])
+
+
+def _fillable(*names: str, small: bool) -> Fillable:
+    return Fillable(tuple(map(np.dtype, names)), small)
+
+
+#: what each initializer fills; new arrays are of the first of these unless asked for otherwise
+REALS = _fillable("float32", "float64", "float16", small=True)
+FLOATS = _fillable("float32", "float64", "float16", "complex64", "complex128", small=True)
+WORDS = _fillable("uint32", "int32", "uint64", "int64", small=False)
 
 
 def part_of(dtype: np.dtype) -> np.dtype:
@@ -31,22 +47,33 @@ def part_of(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
-def checked_dtype(dtype: Any, dtypes: tuple[np.dtype, ...]) -> np.dtype:
+def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
     """One of ``dtypes``, given as NumPy takes it, as torch's, or by a name of ml_dtypes."""
-    wanted = f"dtype must be one of {names(dtypes)}, got {dtype!r}"
+    wanted = f"dtype must be one of {dtypes}, got {dtype!r}"
     if dtype is None:  # float64 to NumPy
         raise InvalidTypeError(wanted)
-    if type(dtype).__module__ == "torch":
-        dtype = str(dtype).removeprefix("torch.")
-    if isinstance(dtype, str) and dtypes is not WORDS and dtype in SMALL:
+    dtype = name_of_dtype(dtype) or dtype
+    if isinstance(dtype, str) and dtypes.small and dtype in SMALL:
         return small_dtype(dtype)
     try:
         known = np.dtype(dtype)
     except Exception:  # NumPy raises TypeError, ValueError or SyntaxError for what it cannot read
         raise InvalidTypeError(wanted) from None
-    if known not in dtypes and not (known.isnative and dtypes is not WORDS and is_small(known)):
+    if known not in dtypes or (is_small(known) and not known.isnative):
         raise InvalidTypeError(wanted)
     return known
+
+
+def dtype_of(array: Any) -> np.dtype | None:
+    """The NumPy dtype of an array of any library, where NumPy, or ml_dtypes if it is installed, has one."""
+    dtype = getattr(array, "dtype", None)
+    name = name_of_dtype(dtype)
+    try:
+        if name is not None and is_small_name(name):
+            return small_dtype(name)
+        return None if dtype is None else np.dtype(name or dtype).newbyteorder("=")
+    except Exception:  # MissingExtraError, and whatever NumPy raises for a dtype that it does not know
+        return None
 
 
 def small_dtype(name: str) -> np.dtype:

@@ -5,40 +5,26 @@ ctypes arrays), and host memory behind ``__dlpack__``. Nothing is copied and no 
 only be met where torch is imported already.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
 from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.libraries import check_torch, is_immutable, is_small_name, name_of_dtype, torch_of
 
 _DLPACK_HOST = (1, 3)  # kDLCPU, kDLCUDAHost
-_IMMUTABLE = ("jax", "jaxlib", "tensorflow", "mlx")
 
 
 def on_host(tensor: Any, caller: str) -> np.ndarray | None:
     """The ndarray over the memory of ``tensor``, read-only where that may not be written; None if there is none."""
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and isinstance(tensor, torch.Tensor):
+    torch = torch_of(tensor)
+    if torch is not None:
         return _of_torch(torch, tensor, caller)
-    if type(tensor).__module__.partition(".")[0] in _IMMUTABLE or isinstance(tensor, (bytes, str, np.generic)):
+    if is_immutable(tensor) or isinstance(tensor, (bytes, str, np.generic)):
         return None
     found = (look(tensor) for look in (_of_interface, _of_buffer, _of_dlpack))
     return next((array for array in found if array is not None), None)
-
-
-def written(tensor: Any) -> Any:
-    """The same object, after torch's autograd was told that it has changed, if it is a tensor.
-
-    A backward pass that had kept the old values then fails instead of using the new ones, as after torch's own fills.
-    """
-    if type(tensor) is np.ndarray:
-        return tensor
-    torch: Any = sys.modules.get("torch")
-    if torch is not None and isinstance(tensor, torch.Tensor) and not tensor.is_inference():
-        torch.autograd.graph.increment_version(tensor)
-    return tensor
 
 
 def _of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
@@ -66,25 +52,10 @@ def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
         )
     check_torch(tensor, caller)
     plain = tensor.detach()
-    name = str(tensor.dtype).removeprefix("torch.")
-    if name == "bfloat16" or name.startswith("float8"):
+    name = str(name_of_dtype(tensor.dtype))
+    if is_small_name(name):
         return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
     return plain.numpy()
-
-
-def check_torch(tensor: Any, caller: str) -> None:
-    """Raise for a tensor of torch whose elements do not simply lie in memory."""
-    layout = str(tensor.layout).removeprefix("torch.")
-    if tensor.device.type not in ("cpu", "cuda") or layout != "strided" or tensor.is_quantized:
-        raise InvalidTypeError(
-            f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {tensor.device} {layout}"
-            f"{' quantized' * tensor.is_quantized}: fill a dense one and convert it"
-        )
-    if tensor.is_conj() or tensor.is_neg():
-        raise InvalidValueError(
-            f"{caller} got a tensor that is a conjugate or negative view of other memory: pass tensor.resolve_conj()."
-            "resolve_neg(), and assign the result"
-        )
 
 
 def _of_interface(tensor: Any) -> np.ndarray | None:

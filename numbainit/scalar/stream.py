@@ -1,6 +1,9 @@
-"""What the words of a block are for, as the fourth word of its counter says: ``attempt << 8 | purpose``."""
+"""The stream's name, and what words are for, as the fourth word of a counter says: ``attempt << 8 | purpose``."""
 
 import numpy as np
+
+#: for ever: other values for a key, a draw and an index would be another stream, with another name
+STREAM = "v1"
 
 VALUES = np.uint64(0)
 LOW = np.uint64(1)  # low words of 64-bit laws

@@ -2,9 +2,12 @@
 
 ``like`` decides the library and the place: torch's tensors are filled in place, and what JAX gets is handed over
 without a copy where its alignment allows that. A library is used only if it is imported already, since an array of it
-is at hand; CuPy alone is imported for ``device="cuda"``.
+is at hand; CuPy alone is imported for ``device="cuda"``. A place is the number of a GPU, or None for the host.
 """
 
+import importlib
+import importlib.util
+import math
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
-from numbainit.memory import device as devices
+from numbainit.memory.device import seen_on_device
+from numbainit.memory.dtypes import is_small
+from numbainit.memory.libraries import errors_of_cupy, torch_of
+from numbainit.targets.choose import cuda
 
 _ALIGNMENT = 64  # bytes: JAX takes over memory of this alignment, and copies other memory
 
@@ -21,9 +27,9 @@ New = tuple[Any, Callable[[Any], Any]]
 
 def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -> New:
     """An array to fill, and a function that turns it into the result."""
-    place = devices.place_of_name(device)
+    place = place_of_name(device)
     if like is not None:
-        place = devices.place_of(like, device, "like")
+        place = place_of(like, device, "like")
     try:
         return _new(shape, dtype, place, like)
     except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
@@ -32,10 +38,31 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
         raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
 
 
+def place_of_name(device: Any) -> int | None:
+    """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host."""
+    if device is None or (isinstance(device, str) and device == "cpu"):
+        return None
+    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
+        raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {device!r}")
+    return int(number or 0)
+
+
+def place_of(array: Any, device: Any, name: str) -> int | None:
+    """Where an array lives; an error if ``device`` names another place."""
+    seen = None if isinstance(array, np.ndarray) else seen_on_device(array)
+    place: int | None = None
+    if seen is not None:
+        place = cuda().driver.ordinal_of(seen) if seen.size else 0
+    if device is not None and place_of_name(device) != place:
+        found = "the host" if place is None else f"cuda:{place}"
+        raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
+    return place
+
+
 def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) -> New:
-    torch: Any = sys.modules.get("torch")
-    jax: Any = sys.modules.get("jax")
-    if torch is not None and isinstance(like, torch.Tensor):
+    torch, jax = torch_of(like), sys.modules.get("jax")
+    if torch is not None:
         return torch.empty(shape, dtype=_of_torch(torch, dtype), device=like.device), _unchanged
     if jax is not None and isinstance(like, jax.Array):
         return _for_jax(jax, shape, dtype, like)
@@ -44,7 +71,22 @@ def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) 
             "like must be an array of NumPy, torch, JAX, CuPy or Numba, got "
             f"{type(like).__module__}.{type(like).__name__}: convert the result"
         )
-    return np.empty(shape, dtype) if place is None else devices.empty(shape, dtype, place, like), _unchanged
+    return np.empty(shape, dtype) if place is None else empty_on_device(shape, dtype, place, like), _unchanged
+
+
+def empty_on_device(shape: tuple[int, ...], dtype: np.dtype, place: int, like: Any = None) -> Any:
+    """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
+    if math.prod(shape) * dtype.itemsize > sys.maxsize:
+        raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
+    driver = cuda().driver
+    driver.check_device(place)
+    if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
+        return driver.empty(shape, dtype, place)
+    cupy = importlib.import_module("cupy")
+    with errors_of_cupy(), cupy.cuda.Device(place):
+        if is_small(dtype):  # CuPy makes no float8, but views its memory so
+            return cupy.empty(shape, f"u{dtype.itemsize}").view(dtype)
+        return cupy.empty(shape, dtype)
 
 
 def _unchanged(array: Any) -> Any:

@@ -14,17 +14,16 @@ Examples
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any, TypeAlias, TypeVar
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from numbainit.fill import Array
 from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
-from numbainit.memory.arrays import writable
-from numbainit.memory.device import on_device
-from numbainit.memory.host import on_host, written
-from numbainit.recipes.rules import Law, Rule, law, law_for
+from numbainit.initializers import Initializer
+from numbainit.memory.arrays import Array, described, writable
+from numbainit.memory.dtypes import Fillable
+from numbainit.memory.libraries import written
+from numbainit.recipes.rules import Rule, apply, check, initializer_for
+from numbainit.recipes.rules import initializer as initializer_of
 from numbainit.recipes.rules import rules as table_of
 
 try:
@@ -38,7 +37,7 @@ M = TypeVar("M", bound="torch.nn.Module")
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def initialize(module: M, rules: Iterable[Rule] | Law | None = None, *, generator: GeneratorLike = None) -> M:
+def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, generator: GeneratorLike = None) -> M:
     """Fill the parameters of a module, and the statistics of its normalisation layers, by rules.
 
     Parameters
@@ -46,10 +45,9 @@ def initialize(module: M, rules: Iterable[Rule] | Law | None = None, *, generato
     module : torch.nn.Module
         On the CPU or CUDA GPUs. Parameters may need gradients, have any strides, and be tied: a tied one is filled
         once, under the first of its names.
-    rules : Law or iterable of Rule, optional
-        A law for all but biases, norm weights and statistics (see :mod:`numbainit.recipes.rules`, whose ``law`` makes
-        one), or a table of your own, of which the first row that applies decides. None: ``law("normal")``, N(0,
-        0.02^2).
+    rules : Initializer or iterable of Rule, optional
+        An initializer for all but biases, norm weights and statistics (see :mod:`numbainit.recipes.rules`), or a table
+        of your own, of which the first row that applies decides. None: ``Initializer("normal", std=0.02)``.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Each parameter's is ``fold_in(name)`` of it: neither order nor the other parameters matter, and neither do its
         draws. None: the next child of the default generator, so other values at each call.
@@ -62,7 +60,7 @@ def initialize(module: M, rules: Iterable[Rule] | Law | None = None, *, generato
     ------
     InvalidTypeError, InvalidValueError
         Before anything is written: parameters on the meta device or without a shape yet, tensors that numbainit cannot
-        fill, a parameter that no rule applies to, arguments that a law refuses.
+        fill, a parameter that no rule applies to, arguments that an initializer refuses.
 
     Notes
     -----
@@ -71,33 +69,32 @@ def initialize(module: M, rules: Iterable[Rule] | Law | None = None, *, generato
 
     Examples
     --------
-    >>> import torch
-    >>> from numbainit.recipes.rules import law
+    >>> import torch, numbainit as init
     >>> from numbainit.torch import initialize
     >>> model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8))
-    >>> initialize(model, law("kaiming_normal", mode="fan_out", nonlinearity="relu"), generator=7) is model
+    >>> kaiming = init.Initializer("kaiming_normal", mode="fan_out", nonlinearity="relu")
+    >>> initialize(model, kaiming, generator=7) is model
     True
     """
     table, root = _table(rules), _root(generator)
-    plan = [(name, tensor, _fillable(name, tensor)) for name, tensor in _named_tensors(_checked(module))]
-    laws = [_law(table, name, array) for name, _, array in plan]
-    for (name, tensor, array), one in zip(plan, laws, strict=True):
-        _fill(tensor, array, one, root.fold_in(name))
+    for name, tensor, array, found in _plan(table, _checked(module)):
+        apply(found, array, root.fold_in(name))
+        written(tensor)
     return module
 
 
 def initializer(
-    name: str, *, generator: GeneratorLike = None, **options: Any
+    name: str, *, generator: GeneratorLike = None, **arguments: Any
 ) -> "Callable[[torch.nn.Module], torch.nn.Module]":
-    """A function for ``module.apply``, or for one layer: it fills a module's own parameters by the law ``name``.
+    """A function for ``module.apply``, or for one layer: it fills a module's own parameters by an initializer.
 
     Biases, norm weights and statistics get what the rules give them. ``apply`` tells no names, so values come in the
     order of the calls, each from the next draw of ``generator``; with :func:`initialize` they belong to the name.
 
     Parameters
     ----------
-    name, **options
-        As for :func:`numbainit.recipes.rules.law`.
+    name, **arguments
+        As for :func:`numbainit.recipes.rules.initializer`.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         An int makes a generator once, here: later calls go on with it.
 
@@ -109,16 +106,24 @@ def initializer(
     >>> model.apply(initializer("xavier_uniform", gain=0.5, generator=0)) is model
     True
     """
-    table, source = _table(law(name, **options)), as_generator(generator)
+    table, source = _table(initializer_of(name, **arguments)), as_generator(generator)
 
     def fill(module: "torch.nn.Module") -> "torch.nn.Module":
-        plan = [(tensor, _fillable(name, tensor), name) for name, tensor in _named_tensors(_checked(module), False)]
-        laws = [_law(table, name, array) for _, array, name in plan]
-        for (tensor, array, _), one in zip(plan, laws, strict=True):
-            _fill(tensor, array, one, source)
+        for _, tensor, array, found in _plan(table, _checked(module), recurse=False):
+            apply(found, array, source)
+            written(tensor)
         return module
 
     return fill
+
+
+Plan: TypeAlias = "list[tuple[str, torch.Tensor, Array, Initializer]]"
+
+
+def _plan(table: tuple[Rule, ...], module: "torch.nn.Module", recurse: bool = True) -> Plan:
+    """Each tensor with its memory and its initializer; what can be refused is refused before anything is written."""
+    found = [(name, tensor, _fillable(name, tensor)) for name, tensor in _named_tensors(module, recurse)]
+    return [(name, tensor, array, _initializer(table, name, array)) for name, tensor, array in found]
 
 
 def _checked(module: Any) -> "torch.nn.Module":
@@ -137,14 +142,14 @@ def _named_tensors(module: "torch.nn.Module", recurse: bool = True) -> "Iterator
             yield name, buffer
 
 
-def _table(rules: Iterable[Rule] | Law | None) -> tuple[Rule, ...]:
-    if rules is None or isinstance(rules, Law):
-        return table_of(rules or law("normal"))
+def _table(rules: Iterable[Rule] | Initializer | None) -> tuple[Rule, ...]:
+    if rules is None or isinstance(rules, Initializer):
+        return table_of(rules or initializer_of("normal"))
     table = tuple(rules) if isinstance(rules, Iterable) and not isinstance(rules, str) else (rules,)
     for rule in table:
         if not isinstance(rule, Rule):
             raise InvalidTypeError(
-                f"rules must be a Law, or Rules, got {rule!r}: make a law with numbainit.recipes.rules.law('normal')"
+                f"rules must be an Initializer, or Rules, got {rule!r}: pass numbainit.Initializer('normal', std=0.02)"
             )
     return table
 
@@ -153,29 +158,17 @@ def _root(generator: GeneratorLike) -> Generator:
     return default_generator.spawn(1)[0] if generator is None else as_generator(generator)
 
 
-def _law(table: tuple[Rule, ...], name: str, array: Array) -> Law:
-    """The law of a parameter, tried on a few bytes, so that what it refuses is refused before anything is written."""
+def _initializer(table: tuple[Rule, ...], name: str, array: Array) -> Initializer:
+    """The initializer of a parameter, which it would not refuse."""
     try:
-        found = law_for(table, name, array.shape, array.dtype)
+        found = initializer_for(table, name, array.shape, array.dtype)
     except StopIteration:
         raise InvalidValueError(
             f"no rule applies to {name!r} of shape {array.shape}: end the rules with one that always does"
         ) from None
     if array.size:
-        found.fill(np.empty((1,) * array.ndim, array.dtype), Generator(0))
+        check(found, array.shape, array.dtype)
     return found
-
-
-def _fill(tensor: "torch.Tensor", array: Array, one: Law, generator: Generator) -> None:
-    if not array.size:  # torch's functions warn about empty ones
-        return
-    if isinstance(array, np.ndarray):
-        one.fill(array, generator)
-        written(tensor)
-    elif array.dtype.kind in "biu":  # the fills on a GPU take no integers
-        tensor.detach().zero_()
-    else:
-        one.fill(tensor, generator)  # type: ignore[arg-type]  # the in-place functions take it
 
 
 def _fillable(name: str, tensor: "torch.Tensor") -> Array:
@@ -183,7 +176,8 @@ def _fillable(name: str, tensor: "torch.Tensor") -> Array:
     if torch.nn.parameter.is_lazy(tensor):
         raise InvalidValueError(f"{name!r} has no shape yet: run the module once on an input, which gives it one")
     try:
-        array: Any = on_device(tensor, "initialize") or on_host(tensor, "initialize")
-        return writable(array, "initialize", (array.dtype,)) if isinstance(array, np.ndarray) else array
+        array = described(tensor, "initialize")
+        checked: Array = writable(array, "initialize", Fillable((array.dtype,), small=False))
+        return checked
     except (InvalidTypeError, InvalidValueError) as error:
         raise type(error)(f"{name!r}: {error}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.weights.numbers import wholes
 
 _MOST_ELEMENTS = 1 << 62  # so that numbers of the parts of complex elements, and steps between them, fit in 64 bits
 
@@ -142,9 +143,7 @@ def whole_block(part: tuple[int, ...], block: Block | None) -> Block:
 
 def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
-        if isinstance(values, (str, bytes, bytearray)):
-            raise TypeError
-        naturals = tuple(map(operator.index, values))
+        naturals = wholes(values)
     except TypeError:
         raise InvalidTypeError(f"the {name} of a Block is a sequence of ints, got {values!r}") from None
     if any(value < 0 for value in naturals):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
-from numbainit.weights.layouts import parts_of
+from numbainit.weights.layouts import splits_of
 
 MODES = ("fan_in", "fan_out")
 
@@ -78,7 +78,7 @@ def _is_real(value: object) -> bool:
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
     """``(fan_in, fan_out)`` of a shape laid out (out, in, *receptive field)."""
-    ((_, _, _, fan_in, fan_out),) = parts_of("OI", tuple(shape))
+    ((_, _, _, fan_in, fan_out),) = splits_of("OI", tuple(shape))
     return fan_in, fan_out
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidValueError
 from numbainit.scalar.formats import FLOAT32, SMALL, Format, computed, stored
+from numbainit.weights.numbers import real, real_and_imaginary, scalar
 
 _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become worse than normal ones
 _HALF_OF_THE_VARIANCE = math.sqrt(0.5)
 _FAR = 1e9  # sigmas: alpha^2 + 4 is alpha^2 in float64 well before, and overflows far beyond
-
 
 MOST_NUMBERS = 9  # that a law takes
 
@@ -41,7 +41,6 @@ class Law:
 
 
 BITS = Law("bits")
-COPY = Law("copy")  # on a GPU: the draw of its stream is the address of what is copied
 
 
 @functools.cache
@@ -53,31 +52,6 @@ def _stored(dtype: np.dtype) -> Format:
 @functools.cache
 def _computed(dtype: np.dtype) -> Format:
     return computed(dtype.name)
-
-
-def scalar(name: str, value: object) -> float:
-    """``value`` as a Python float, infinite and NaN included, or an error that speaks of the argument ``name``."""
-    if type(value) is float:
-        return value
-    try:
-        if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or not _is_real(value)):
-            raise TypeError
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {value!r}") from None
-
-
-def _is_real(value: object) -> bool:
-    """Whether NumPy sees one number that is not complex; ``float`` would only warn about the rest."""
-    return np.ndim(value) == 0 and not np.iscomplexobj(value)  # type: ignore[arg-type]
-
-
-def real(name: str, value: object) -> float:
-    """:func:`scalar` without NaN."""
-    number = value if type(value) is float else scalar(name, value)
-    if number != number:
-        raise InvalidValueError(f"{name} must be a number, got nan")
-    return number + 0.0  # -0.0 equals 0.0 as a key of the caches below, so it must be the same number
 
 
 def finite(name: str, value: object, dtype: np.dtype) -> float:
@@ -107,7 +81,8 @@ def uniform(a: object, b: object, dtype: np.dtype) -> Law:
 @functools.lru_cache(maxsize=256)
 def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
     form, wide = _stored(dtype), _computed(dtype)
-    _finite("a", a, form), _finite("b", b, form)
+    _finite("a", a, form)
+    _finite("b", b, form)
     if a > b:
         raise InvalidValueError(f"uniform bounds need a <= b, got a={a}, b={b}: swap them")
     if b - a > wide.largest:
@@ -145,7 +120,7 @@ def constant(val: object, dtype: np.dtype) -> complex:
     Already rounded to a small dtype, since ml_dtypes would round twice; real unless ``dtype`` is complex.
     """
     if dtype.kind == "c":
-        return complex(*(_constant_part(part, dtype) for part in _parts("val", val)))
+        return complex(*(_constant_part(part, dtype) for part in real_and_imaginary("val", val)))
     return _constant_part(val if type(val) is float else scalar("val", val), dtype)
 
 
@@ -161,31 +136,19 @@ def _holds(number: float, form: Format) -> bool:
     return math.isnan(number) or form.has_infinity
 
 
-def _parts(name: str, value: object) -> tuple[float, float]:
-    """The real and imaginary part of a number, complex or not; as :func:`scalar`."""
-    if np.ndim(value) == 0 and np.iscomplexobj(value):  # type: ignore[arg-type]
-        number = complex(value)  # type: ignore[call-overload]
-        return number.real, number.imag
-    return scalar(name, value), 0.0
-
-
-def constant_law(value: float) -> Law:
-    """One value everywhere, for targets that have no fill of their own."""
-    return Law("constant", (value,))
-
-
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
     """N(mean, std^2); of a complex number, the parts N(mean.real, std^2 / 2) and N(mean.imag, std^2 / 2)."""
     if dtype.kind != "c":
         return _normal(real("mean", mean), real("std", std), dtype)
-    even, odd = (real("mean", part) for part in _parts("mean", mean))
+    even, odd = (real("mean", part) for part in real_and_imaginary("mean", mean))
     return _complex_normal(even, odd, real("std", std), dtype)
 
 
 @functools.lru_cache(maxsize=256)
 def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
     form, wide = _stored(dtype), _computed(dtype)
-    _finite("mean", mean, form), standard_deviation(std, dtype)
+    _finite("mean", mean, form)
+    standard_deviation(std, dtype)
     low, scale = wide.round(mean), wide.round(std)
     reach = abs(low) + _reach(wide) * scale
     if form is not wide and form.round(reach) > form.largest:
@@ -198,8 +161,10 @@ def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _complex_normal(even: float, odd: float, std: float, dtype: np.dtype) -> Law:
-    _finite("mean", even, _stored(dtype)), _finite("mean", odd, _stored(dtype)), standard_deviation(std, dtype)
-    wide = _computed(dtype)
+    form, wide = _stored(dtype), _computed(dtype)
+    _finite("mean", even, form)
+    _finite("mean", odd, form)
+    standard_deviation(std, dtype)
     scale = wide.round(_of_a_part(std, dtype))
     if even == odd:
         return Law("normal", (wide.round(even), scale))
@@ -223,7 +188,8 @@ def trunc_normal(mean: object, std: object, a: object, b: object, dtype: np.dtyp
 @functools.lru_cache(maxsize=256)
 def _trunc_normal(mean: float, std: float, a: float, b: float, dtype: np.dtype) -> Law:
     form, wide = _stored(dtype), _computed(dtype)
-    _finite("mean", mean, wide), standard_deviation(std, dtype)
+    _finite("mean", mean, wide)
+    standard_deviation(std, dtype)
     if a > b:
         raise InvalidValueError(f"truncation bounds need a <= b, got a={a}, b={b}: swap them")
     if std == 0.0 and not a <= mean <= b:

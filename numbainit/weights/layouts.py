@@ -1,16 +1,18 @@
-"""Which axis of a weight is what → its parts, and how many inputs and outputs meet in each: fan-in and fan-out."""
+"""Which axis of a weight is what → its splits, and how many inputs and outputs meet in each: fan-in and fan-out."""
 
 import functools
 import itertools
 import math
-import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.weights.numbers import whole
+
+_DEFAULTS = {"groups": 1, "splits": 1, "transposed": False}
 
 
-class Part(NamedTuple):
+class Split(NamedTuple):
     """The range [begin, end) of an axis, which has fans of its own."""
 
     axis: int
@@ -20,7 +22,7 @@ class Part(NamedTuple):
     fan_out: int
 
     def slices(self, start: Sequence[int], shape: Sequence[int]) -> tuple[slice, ...]:
-        """What of this part lies in an array of ``shape`` that begins at ``start``, as an index of that array."""
+        """What of this split lies in an array of ``shape`` that begins at ``start``, as an index of that array."""
         offset, length = start[self.axis], shape[self.axis]
         begin, end = (min(max(bound - offset, 0), length) for bound in (self.begin, self.end))
         return tuple(slice(begin, end) if axis == self.axis else slice(0, size) for axis, size in enumerate(shape))
@@ -103,8 +105,32 @@ class Layout:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        given = [f"{name}={getattr(self, name)}" for name in ("groups", "splits") if getattr(self, name) != 1]
-        return f"Layout({', '.join([repr(self.axes), *given, *['transposed=True'] * self.transposed])})"
+        given = [f"{name}={getattr(self, name)}" for name, usual in _DEFAULTS.items() if getattr(self, name) != usual]
+        return f"Layout({', '.join([repr(self.axes), *given])})"
+
+    def to_dict(self) -> "str | dict[str, Any]":
+        """The axes where they say all, else the arguments: what JSON and TOML can hold.
+
+        Examples
+        --------
+        >>> import numbainit as init
+        >>> init.Layout("HWIO").to_dict(), init.Layout(groups=4).to_dict()
+        ('HWIO', {'axes': 'OI', 'groups': 4})
+        """
+        splits = list(self.splits) if isinstance(self.splits, tuple) else self.splits
+        facts = {"groups": self.groups, "splits": splits, "transposed": self.transposed}
+        given = {name: value for name, value in facts.items() if value != _DEFAULTS[name]}
+        return {"axes": self.axes, **given} if given else self.axes
+
+    @classmethod
+    def from_dict(cls, facts: "str | Mapping[str, Any]") -> "Layout":
+        """The layout whose :meth:`to_dict` this is."""
+        if isinstance(facts, str):
+            return cls(facts)
+        unknown = set(facts) - {"axes", *_DEFAULTS}
+        if unknown:
+            raise InvalidValueError(f"a Layout has axes, {', '.join(_DEFAULTS)}, got {sorted(map(str, unknown))}")
+        return cls(**facts)
 
     def order(self, ndim: int) -> str:
         """A letter for each of ``ndim`` axes."""
@@ -119,12 +145,12 @@ class Layout:
 
     def fans(self, shape: Sequence[int]) -> tuple[int, int]:
         """``(fan_in, fan_out)`` of a weight of this shape, or of one of the equal projections that are fused in it."""
-        parts = parts_of(self, tuple(_natural(size) for size in shape))
-        if len(parts) > 1:
+        splits = splits_of(self, tuple(_natural(size) for size in shape))
+        if len(splits) > 1:
             raise InvalidValueError(f"{self!r} has fans for each split, not for all of them")
-        return parts[0].fan_in, parts[0].fan_out
+        return splits[0].fan_in, splits[0].fan_out
 
-    def parts(self, shape: tuple[int, ...]) -> tuple[Part, ...]:
+    def cut(self, shape: tuple[int, ...]) -> tuple[Split, ...]:
         """The ranges of a weight of this shape that have fans of their own: one, but for a sequence of splits."""
         letters = self.order(len(shape))
         sizes = list(zip(letters, shape, strict=True))
@@ -138,7 +164,7 @@ class Layout:
         begins, ends = self._cuts(count["O"], shape)
         whole = shape[axis] if len(begins) == 1 else None
         return tuple(
-            Part(axis, begin, whole or end, count["I"] * receptive, (end - begin) * receptive)
+            Split(axis, begin, whole or end, count["I"] * receptive, (end - begin) * receptive)
             for begin, end in zip(begins, ends, strict=True)
         )
 
@@ -157,6 +183,18 @@ class Layout:
 
 
 LayoutLike: TypeAlias = str | Layout
+
+
+def channels_last(ndim: int) -> str:
+    """The layout of JAX and Keras: the last two axes are inputs and outputs, those before the receptive field.
+
+    Examples
+    --------
+    >>> from numbainit.weights.layouts import channels_last
+    >>> channels_last(2), channels_last(4)
+    ('IO', 'XXIO')
+    """
+    return "X" * (ndim - 2) + "IO"
 
 
 def as_layout(layout: LayoutLike) -> Layout:
@@ -181,18 +219,18 @@ def _axes(layout: LayoutLike, ndim: int) -> tuple[tuple[int, ...], ...]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _parts(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Part, ...]:
+def _splits(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
     if len(shape) < 2:
         raise InvalidValueError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
             f"got shape {shape}: use normal_ or uniform_ with a width of your choice"
         )
-    return as_layout(layout).parts(shape)
+    return as_layout(layout).cut(shape)
 
 
-def parts_of(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Part, ...]:
-    """The parts of a weight that have fans of their own."""
-    return _parts(layout if isinstance(layout, str) else as_layout(layout), shape)
+def splits_of(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
+    """The ranges of a weight that have fans of their own."""
+    return _splits(layout if isinstance(layout, str) else as_layout(layout), shape)
 
 
 def _checked_axes(axes: object) -> str:
@@ -209,7 +247,7 @@ def _checked_axes(axes: object) -> str:
 
 def _natural(size: SupportsIndex) -> int:
     try:
-        number = operator.index(size)
+        number = whole(size)
     except TypeError:
         raise InvalidTypeError(f"the sizes of a shape are ints, got {size!r}") from None
     if number < 0:
@@ -225,9 +263,7 @@ def _checked_splits(splits: Any) -> int | tuple[int, ...]:
 
 def _positive(name: str, value: object) -> int:
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = whole(value)
     except TypeError:
         raise InvalidTypeError(f"{name} of a layout must be an int, got {value!r}") from None
     if number < 1:

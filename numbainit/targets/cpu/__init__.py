@@ -1,0 +1,6 @@
+"""The CPU as a target: NumPy arrays, filled by all cores. Numba is imported at the first fill that needs a kernel."""
+
+from numbainit.targets.cpu.fills import constant, filling, filling_sparse
+from numbainit.targets.cpu.orthogonal import filling_orthogonal
+
+__all__ = ["constant", "filling", "filling_orthogonal", "filling_sparse"]

@@ -1,22 +1,50 @@
-"""Independent normals in a tall matrix, real or complex → a Haar-distributed one of orthonormal columns, in its place.
+"""A weight and a gain → what makes it orthogonal for a stream, expert by expert: Haar's law, real or complex.
 
 Stewart, "The efficient generation of random orthogonal matrices with an application to condition estimators", SIAM J.
 Numer. Anal. 17 (1980): in the QR factorisation of a Gaussian matrix, what is left of the next column after the
 reflections before it is again Gaussian. So the Householder vectors can be drawn directly, from columns of decreasing
 length, and only their product has to be formed: half the arithmetic of a factorisation.
 
-The product is formed in blocks of columns, ``H_1 ... H_b = I - V T V'`` (Schreiber and Van Loan, SIAM J. Sci. Stat.
-Comput. 10, 1989), from the last block to the first, so nearly all of the work is matrix products, and each block of
+The product is formed panel by panel, ``H_1 ... H_b = I - V T V'`` (Schreiber and Van Loan, SIAM J. Sci. Stat. Comput.
+10, 1989), from the last panel of columns to the first, so nearly all of the work is matrix products, and each panel of
 normals makes room for the columns that it becomes.
 """
 
 import numpy as np
 
-from numbainit.fill import call
+from numbainit.generator import Stream
+from numbainit.memory.dtypes import is_small
+from numbainit.targets.cpu.fills import filling
+from numbainit.targets.cpu.launch import call
+from numbainit.targets.cpu.views import is_regular
+from numbainit.targets.target import Filling, nothing
+from numbainit.weights import laws
 
 _SMALL = 1 << 17  # bytes up to which a compiled loop is quicker than calls of BLAS
-_BLOCK = 128  # reflections applied together
-_PANEL = 512  # columns updated together: bounds the temporary
+_PANEL = 128  # reflections applied together
+_WIDE = 512  # columns updated together: bounds the temporary
+
+
+def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: float) -> Filling:
+    """What makes of each expert a Haar-distributed matrix (outputs, the rest), times ``gain``.
+
+    In the array itself where its memory allows that, and in float32 where its dtype is smaller.
+    """
+    if not weights.size:
+        return nothing
+    in_place = weights.flags.c_contiguous and is_regular(weights) and not is_small(weights.dtype)
+    made_in = np.dtype("float32") if is_small(weights.dtype) else weights.dtype.newbyteorder("=")
+    work = weights if in_place else np.empty(weights.shape, made_in)
+    fill = filling(work, laws.normal(0.0, 1.0, made_in), None)
+
+    def make(stream: Stream) -> None:
+        fill(stream)
+        for expert in work.reshape(experts, outputs, -1):
+            haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, gain)
+        if work is not weights:
+            weights[...] = work
+
+    return make
 
 
 def haar(matrix: np.ndarray, gain: float) -> None:
@@ -24,22 +52,22 @@ def haar(matrix: np.ndarray, gain: float) -> None:
 
     The product is unitary where the matrix is complex.
     """
-    from numbainit.targets.cpu import reflections as cpu_haar  # brings Numba, which the normals needed already
+    from numbainit.targets.cpu import reflections  # brings Numba, which the normals needed already
 
-    if matrix.dtype.kind == "c" or matrix.nbytes > _SMALL or matrix.shape[0] > cpu_haar.MOST_ROWS:
-        _in_blocks(matrix)
+    if matrix.dtype.kind == "c" or matrix.nbytes > _SMALL or matrix.shape[0] > reflections.MOST_ROWS:
+        _in_panels(matrix)
         matrix *= gain
         return
     rows = np.ascontiguousarray(matrix)
-    call(cpu_haar.haar, (rows, gain))
+    call(reflections.haar, (rows, gain))
     if rows is not matrix:
         matrix[...] = rows
 
 
-def _in_blocks(matrix: np.ndarray) -> None:
+def _in_panels(matrix: np.ndarray) -> None:
     columns = matrix.shape[1]
-    for begin in range((columns - 1) // _BLOCK * _BLOCK, -1, -_BLOCK):
-        end = min(begin + _BLOCK, columns)
+    for begin in range((columns - 1) // _PANEL * _PANEL, -1, -_PANEL):
+        end = min(begin + _PANEL, columns)
         vectors, factor, signs = _reflections(matrix[begin:, begin:end])
         _apply(vectors, factor, matrix[begin:, end:], end - begin)
         matrix[:begin, begin:end] = 0
@@ -53,7 +81,7 @@ def _adjoint(matrix: np.ndarray) -> np.ndarray:
 
 
 def _reflections(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A block of normals → ``V``, ``T`` and the signs of its columns, of which normals above the diagonal are no part.
+    """A panel of normals → ``V``, ``T`` and the signs of its columns, of which normals above the diagonal are no part.
 
     Column x gives ``v = x + s |x| e_1``, s the sign (if complex: the phase) of ``x_1``, which reflects x to
     ``-s |x| e_1``. The diagonal of R has that sign, and the column of Q must take it, or the law is not Haar's
@@ -86,8 +114,8 @@ def _phases(numbers: np.ndarray) -> np.ndarray:
 
 def _apply(vectors: np.ndarray, factor: np.ndarray, rest: np.ndarray, count: int) -> None:
     """``rest -= V T V' rest``, whose first ``count`` rows are not made yet: they are zero."""
-    for begin in range(0, rest.shape[1], _PANEL):
-        panel = rest[:, begin : begin + _PANEL]
+    for begin in range(0, rest.shape[1], _WIDE):
+        panel = rest[:, begin : begin + _WIDE]
         weights = factor @ (_adjoint(vectors[count:]) @ panel[count:])
         panel[count:] -= vectors[count:] @ weights
         panel[:count] = -vectors[:count] @ weights

@@ -1,4 +1,4 @@
-"""A small tall matrix of independent standard normals → a Haar-distributed one, in its place: ``haar.py`` as one loop.
+"""A small tall matrix of independent standard normals → a Haar-distributed one: ``orthogonal.py`` as one loop.
 
 For matrices that fit in a cache, where calls of BLAS cost more than what they do. Rows are contiguous, and the columns
 that a reflection changes are its SIMD lanes.

@@ -122,8 +122,8 @@ def empty(shape, dtype, ordinal):
 # ---- launching ----
 
 
-def launching(kernel, tasks, device, handle, before, after):
-    """What launches a kernel, with a stream of words between its other arguments.
+def launching(kernel, tasks, device, handle, before, after=(), stream=(0, 0, 0)):
+    """What launches a kernel, with a stream of words between its other arguments: () for one that reads no words.
 
     It runs ``tasks`` threads, or as many as the device holds, on the stream of this handle. By way of Numba's
     dispatcher a call would cost its caller several times as much: it finds the types of nested tuples anew each time.
@@ -132,7 +132,7 @@ def launching(kernel, tasks, device, handle, before, after):
     key = kernel, device.ordinal, len(leading) + len(following)
     with LOCK:
         if key not in _loaded:
-            _loaded[key] = _load(kernel, device, (*before, 0, 0, 0, *after))
+            _loaded[key] = _load(kernel, device, (*before, *stream, *after))
     loaded, grid = _loaded[key], min(-(-tasks // THREADS), device.most_blocks)
 
     def launch_for(stream):
@@ -185,63 +185,3 @@ def flat(arguments):
         else:
             values.append(argument)
     return values
-
-
-# ---- measuring ----
-
-
-def on(ordinal):
-    """A context in which new work of this thread goes to a device."""
-    return cuda.gpus[ordinal]
-
-
-def synchronize():
-    """Wait for all work of the current device."""
-    cuda.synchronize()
-
-
-def memset(array):
-    """The plain fill that all others are measured by: the driver's own, of a Numba device array."""
-    api.device_memset(array, 0, array.nbytes, _default_stream())
-
-
-@functools.cache
-def _default_stream():
-    return cuda.default_stream()
-
-
-def device_seconds(call):
-    """How long the device works on what a call puts on the default stream."""
-    begin, end = cuda.event(), cuda.event()
-    begin.record()
-    call()
-    end.record()
-    end.synchronize()
-    return cuda.event_elapsed_time(begin, end) / 1e3
-
-
-def clock():
-    """A function that gives the time of the device in seconds, when all work before is done."""
-    begin = cuda.event()
-    begin.record()
-
-    def now():
-        event = cuda.event()
-        event.record()
-        event.synchronize()
-        return cuda.event_elapsed_time(begin, event) / 1e3
-
-    return now
-
-
-def host(array):
-    """A copy of a Numba device array; Numba itself copies no small floats."""
-    return array.view(f"u{array.dtype.itemsize}").copy_to_host().view(array.dtype)
-
-
-def facts(ordinal):
-    """What a table of timings must say about where they were taken."""
-    name = cuda.gpus[ordinal].name
-    versions = {"driver": api.driver.get_version(), "cuda": cuda.runtime.get_version()}
-    known = {key: ".".join(map(str, version)) for key, version in versions.items()}
-    return known | {"device": name.decode() if isinstance(name, bytes) else str(name)}

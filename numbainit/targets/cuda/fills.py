@@ -1,26 +1,29 @@
-"""A device array, or a block of one, of any layout → what fills it, on its GPU and on its own stream.
+"""A checked array on a GPU, or a block of one, and a law → what fills it for a stream, on its GPU and its own stream.
 
-A *loop* (``cuda_loops.py``) becomes a kernel for each law, dtype and kind of memory when it is first asked for.
+A *loop* (``loops.py``) becomes a kernel for each law, dtype and kind of memory when it is first asked for.
 """
 
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from numbainit.generator import Stream
+from numbainit.memory.device import DeviceArray
 from numbainit.scalar.formats import SMALL
 from numbainit.targets.cache import sources_digest
-from numbainit.targets.cuda import driver
-from numbainit.targets.cuda import laws as cuda_laws
-from numbainit.targets.cuda import loops as cuda_loops
+from numbainit.targets.cuda import driver, laws, loops
 from numbainit.targets.cuda.codes import code
 from numbainit.targets.cuda.driver import LOCK, cuda
-from numbainit.weights.blocks import c_strides, merged_axes
+from numbainit.targets.target import Filling, nothing
+from numbainit.weights.blocks import Block, c_strides, merged_axes
+from numbainit.weights.laws import Law
 
 _VECTOR = 16  # bytes that a thread stores at a time, where it can
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _BY_REJECTION = ("trunc_normal", "tail")
-_BOUND_BY_ARITHMETIC = ("normal", "complex_normal")  # where wider stores gain less than two blocks at once cost
+_BOUND_BY_ARITHMETIC = ("normal", "complex_normal")  # where wider stores gain less than two counters at once cost
 
 
 # ---- kernels ----
@@ -29,19 +32,19 @@ _BOUND_BY_ARITHMETIC = ("normal", "complex_normal")  # where wider stores gain l
 class Kernels(NamedTuple):
     """The kernels of a law: over contiguous memory, over memory with strides, and over a block of a larger array.
 
-    In contiguous memory a thread makes ``blocks`` blocks of the stream at a time.
+    In contiguous memory a thread makes the words of so many ``counters`` at a time.
     """
 
     contiguous: Any
     strided: Any
     block: Any
-    blocks: int
+    counters: int
 
 
-def _kernel(name):
+def _kernel(name: str) -> Callable[[Any], Any]:
     """Compile the decorated function at its first launch, as ``name``, and keep it on disk like the CPU's kernels."""
 
-    def decorate(function):
+    def decorate(function: Any) -> Any:
         function.__qualname__ = f"{name}_{sources_digest()}"
         try:
             return cuda.jit(cache=True)(function)
@@ -51,7 +54,7 @@ def _kernel(name):
     return decorate
 
 
-def _fill_kernel(name, loop):
+def _fill_kernel(name: str, loop: Any) -> Any:
     """The kernel (where, first, k0, k1, draw, numbers)."""
 
     @_kernel(name)
@@ -62,7 +65,7 @@ def _fill_kernel(name, loop):
     return fill
 
 
-def _mask_kernel(name, loop):
+def _mask_kernel(name: str, loop: Any) -> Any:
     """The kernel (address, shape, strides, block, zeros, k0, k1, draw)."""
 
     @_kernel(name)
@@ -73,17 +76,28 @@ def _mask_kernel(name, loop):
     return mask
 
 
-def kernels(name, dtype, capability):
+def _write_kernel(name: str, loop: Any) -> Any:
+    """The kernel (where, what), which reads no words."""
+
+    @_kernel(name)
+    def write(where, what):
+        thread, threads = np.uint64(cuda.grid(1)), np.uint64(cuda.gridsize(1))
+        loop(thread, threads, where, what)
+
+    return write
+
+
+def kernels(name: str, dtype: np.dtype, capability: tuple[int, int]) -> Kernels:
     """The kernels of a law for a dtype, on GPUs of a compute capability; each is compiled when it is first needed."""
     with LOCK:
         return _kernels(name, dtype, capability)
 
 
 @functools.cache
-def _kernels(name, dtype, capability):
-    loops, blocks = cuda_loops, 1
+def _kernels(name: str, dtype: np.dtype, capability: tuple[int, int]) -> Kernels:
+    counters = 1
     width = 32 if dtype.name in SMALL else 8 * dtype.itemsize
-    law, stored = getattr(cuda_laws, f"{name}{width}"), code(dtype.name, capability)
+    law, stored = getattr(laws, f"{name}{width}"), code(dtype.name, capability)
     if name in _BY_REJECTION:
         kind = np.float64 if width == 64 else np.float32
         contiguous, strided = (
@@ -92,71 +106,153 @@ def _kernels(name, dtype, capability):
         block = loops.block_by_rejection(law, stored, kind)
     else:
         codes = loops.coded(law, stored)
-        blocks = 1 if name in _BOUND_BY_ARITHMETIC else max(_VECTOR // dtype.itemsize // 4, 1)
-        contiguous = loops.direct(codes, loops.put_contiguous, blocks)
+        counters = 1 if name in _BOUND_BY_ARITHMETIC else _counters(dtype.itemsize)
+        contiguous = loops.direct(codes, loops.put_contiguous, counters)
         strided, block = loops.direct(codes, loops.put_strided, 1), loops.block_direct(codes)
     ways = {"contiguous": contiguous, "strided": strided, "block": block}
-    return Kernels(*(_fill_kernel(f"gpu_{name}_{dtype.name}_{way}", loop) for way, loop in ways.items()), blocks)
+    return Kernels(*(_fill_kernel(f"gpu_{name}_{dtype.name}_{way}", loop) for way, loop in ways.items()), counters)
 
 
-def mask_kernel(itemsize):
+def _counters(itemsize: int) -> int:
+    """How many counters make the bytes that a thread stores at a time."""
+    return max(_VECTOR // itemsize // 4, 1)
+
+
+def mask_kernel(itemsize: int) -> Any:
     """The kernel that puts zeros into the columns of a matrix of elements of so many bytes."""
     with LOCK:
         return _mask(itemsize)
 
 
 @functools.cache
-def _mask(itemsize):
+def _mask(itemsize: int) -> Any:
     word = min(itemsize, 8)
-    return _mask_kernel(f"gpu_mask_{itemsize}", cuda_loops.sparse(_WORDS[word], itemsize // word))
+    return _mask_kernel(f"gpu_mask_{itemsize}", loops.sparse(_WORDS[word], itemsize // word))
+
+
+def constant_kernels(itemsize: int) -> tuple[Any, Any]:
+    """The kernels that write one value, over contiguous memory and over memory with strides."""
+    with LOCK:
+        return _constant(itemsize)
+
+
+@functools.cache
+def _constant(itemsize: int) -> tuple[Any, Any]:
+    word, counters = _WORDS[itemsize], _counters(itemsize)
+    ways = {
+        "contiguous": loops.constant(word, loops.put_contiguous, counters),
+        "strided": loops.constant(word, loops.put_strided, 1),
+    }
+    contiguous, strided = (_write_kernel(f"gpu_constant_{itemsize}_{way}", loop) for way, loop in ways.items())
+    return contiguous, strided
+
+
+def copy_kernel(dtype: np.dtype, capability: tuple[int, int]) -> Any:
+    """The kernel that copies floats in which the values of a dtype are made into memory of that dtype."""
+    with LOCK:
+        return _copy(dtype, capability)
+
+
+@functools.cache
+def _copy(dtype: np.dtype, capability: tuple[int, int]) -> Any:
+    made_in = np.float64 if dtype.itemsize == 8 else np.float32
+    return _write_kernel(f"gpu_copy_{dtype.name}", loops.copy(made_in(0), code(dtype.name, capability)))
+
+
+# ---- where elements lie ----
+
+
+def _contiguous(array: DeviceArray, elements: int, first: int = 0) -> tuple[int, ...]:
+    """``(address, size, stop)``: from elements in [0, stop) on so many can be stored at once."""
+    aligned = (array.pointer - first * array.itemsize) % min(_VECTOR, elements * array.itemsize) == 0
+    return array.pointer, array.size, max(array.size - (elements - 1), 0) if aligned else 0
+
+
+def _strided(array: DeviceArray) -> tuple[Any, ...]:
+    """``(address, size, shape, strides)``, of axes that do not continue each other."""
+    shape, strides, _ = zip(*merged_axes(array, c_strides(array.shape)), strict=True)
+    return array.pointer, array.size, shape, strides
 
 
 # ---- fills ----
 
 
-def filling(array, law, block):
-    """What fills a non-empty DeviceArray, a part of a larger array or (None) all of it, by ``(k0, k1, draw)``.
+def filling(array: DeviceArray, law: Law, block: Block | None) -> Filling:
+    """What fills an array, all of a larger one or (with ``block``) a part of it, with a law's values.
 
     All that can fail is done before it is called: the device is looked at, and the kernel compiled and loaded.
     """
+    if not array.size:
+        return nothing
+    parts = array.parts()
+    if parts is not array:
+        return filling(parts, law, block.of_parts() if block else None)
     device = driver.device_of(array)
     known = kernels(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
     first = 0 if block is None else _signed(block.first())
+    where: tuple[Any, ...]
     if block is not None and not block.is_range(array.shape):
         shape, strides, steps = zip(*merged_axes(array, block.strides), strict=True)
         where, kernel, elements = (array.pointer, array.size, shape, strides, steps), known.block, 1
     elif array.is_contiguous():
-        elements = 4 * known.blocks
-        aligned = (array.pointer - first * array.itemsize) % min(_VECTOR, elements * array.itemsize) == 0
-        stop = max(array.size - (elements - 1), 0) if aligned else 0
-        where, kernel = (array.pointer, array.size, stop), known.contiguous
+        elements = 4 * known.counters
+        where, kernel = _contiguous(array, elements, first), known.contiguous
     else:
-        shape, strides, _ = zip(*merged_axes(array, c_strides(array.shape)), strict=True)
-        where, kernel, elements = (array.pointer, array.size, shape, strides), known.strided, 4
+        where, kernel, elements = _strided(array), known.strided, 4
     tasks = (first % elements + array.size + elements - 1) // elements
     return driver.launching(kernel, tasks, device, array.stream, (where, first), (numbers,))
 
 
-def filling_sparse(matrix, zeros, law, block):
-    """The same for a non-empty matrix, a part of a larger one, each of whose columns gets so many zeros."""
-    parts = matrix.parts()
-    fill = filling(parts, law, block if parts is matrix else block.of_parts())
-    if not zeros:
+def filling_sparse(matrix: DeviceArray, zeros: int, law: Law, block: Block) -> Filling:
+    """The same, but ``zeros`` elements of each column of the whole matrix, at random rows, become zero."""
+    fill = filling(matrix, law, block)
+    if not zeros or not matrix.size:
         return fill
     strides = tuple(stride // matrix.itemsize for stride in matrix.strides)
     where = matrix.pointer, matrix.shape, strides, (*block.shape, *block.start), zeros
-    mask = driver.launching(
-        mask_kernel(matrix.itemsize), matrix.shape[1], driver.device_of(matrix), matrix.stream, where, ()
-    )
+    kernel, device = mask_kernel(matrix.itemsize), driver.device_of(matrix)
+    mask = driver.launching(kernel, matrix.shape[1], device, matrix.stream, where)
 
-    def both(stream):
+    def both(stream: Stream) -> None:
         fill(stream)
         mask(stream)
 
     return both
 
 
-def _signed(number):
+def constant(array: DeviceArray, value: complex) -> None:
+    """Write one value everywhere: as an integer of its bits, so that infinities and NaN need no code on the GPU."""
+    if not array.size:
+        return
+    parts = array.parts()
+    if parts is not array:
+        for index, number in enumerate((value.real, value.imag)):
+            constant(parts.view_at(index * parts.itemsize, array.shape, array.strides), number)
+        return
+    bits = _signed(int(np.array(value, array.dtype).view(f"u{array.itemsize}")))
+    contiguous, strided = constant_kernels(array.itemsize)
+    elements = 4 * _counters(array.itemsize)
+    if array.is_contiguous():
+        _write(contiguous, elements, array, _contiguous(array, elements), bits)
+    else:
+        _write(strided, 4, array, _strided(array), bits)
+
+
+def copying(array: DeviceArray, source: int) -> Callable[[], None]:
+    """What copies contiguous values at the address ``source`` of the same GPU, rounding those that are made wider."""
+    parts = array.parts()
+    device = driver.device_of(parts)
+    kernel = copy_kernel(parts.dtype, device.capability)
+    copy = driver.launching(kernel, parts.size, device, parts.stream, (_strided(parts), source), stream=())
+    return functools.partial(copy, ())
+
+
+def _write(kernel: Any, elements: int, array: DeviceArray, where: tuple[Any, ...], what: int) -> None:
+    tasks, device = -(-array.size // elements), driver.device_of(array)
+    driver.launching(kernel, tasks, device, array.stream, (where, what), stream=())(())
+
+
+def _signed(number: int) -> int:
     """A number below 2^64 as the int64 of the same bits: arguments of a kernel have one type."""
     return number - (number >> 63 << 64)

@@ -14,7 +14,6 @@ from numbainit.scalar.options import INLINE
 from numbainit.scalar.philox import philox4x32
 from numbainit.scalar.rounding import fma
 from numbainit.scalar.stream import ACCEPTANCE, LOW, MASK
-from numbainit.targets.cuda.stores import load
 
 _32 = np.uint64(32)
 _1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
@@ -58,45 +57,6 @@ def bits64(stream, block, tag, numbers):
     h0, h1, h2, h3 = _words(stream, block, tag)
     l0, l1, l2, l3 = _words(stream, block, tag | LOW)
     return _joined(h0, l0), _joined(h1, l1), _joined(h2, l2), _joined(h3, l3)
-
-
-def _constant(kind):
-    """One value everywhere; of floats of less than 64 bits, its bits."""
-
-    @inline
-    def constant(stream, block, tag, numbers):
-        value = kind(numbers[0])
-        return value, value, value, value
-
-    return constant
-
-
-constant8, constant16, constant32, constant64 = map(_constant, (np.uint8, np.uint16, np.uint32, np.float64))
-
-
-@inline
-def _load(address, place, like):
-    return load(address, place, like)
-
-
-def _copy(kind):
-    """Values that lie in memory already: ``stream`` begins with the address of whole blocks of them."""
-
-    @inline
-    def copy(stream, block, tag, numbers):
-        address, place = np.int64(stream[0]), np.int64(block * _4)
-        like = kind(0)
-        return (
-            _load(address, place, like),
-            _load(address, place + 1, like),
-            _load(address, place + 2, like),
-            _load(address, place + 3, like),
-        )
-
-    return copy
-
-
-copy32, copy64 = map(_copy, (np.float32, np.float64))
 
 
 @inline

@@ -12,7 +12,7 @@ import numpy as np
 from numbainit.scalar.stream import ATTEMPT, VALUES
 from numbainit.targets.cuda import laws
 from numbainit.targets.cuda.laws import inline, lane
-from numbainit.targets.cuda.stores import store, store_all, store_some
+from numbainit.targets.cuda.stores import load, store, store_all, store_some
 
 THREADS = 256  # a thread block
 _ROUNDS = np.uint64(32)  # blocks of the stream that a thread walks through before it waits for others, by rejection
@@ -202,6 +202,62 @@ def block_by_rejection(law, code, kind):
                 value = lane(number, law(stream, number // _4, tag, numbers))
                 tag += ATTEMPT
             put_one(address, offset, code(value))
+            place += threads
+
+    return fill
+
+
+def _repeated(blocks):
+    """A function from a word to that word for each element of so many blocks, a power of two."""
+    if blocks == 1:
+
+        @inline
+        def four(word):
+            return word, word, word, word
+
+        return four
+    half = _repeated(blocks // 2)
+
+    @inline
+    def both(word):
+        return half(word) + half(word)
+
+    return both
+
+
+def constant(kind, put, blocks):
+    """The loop (…, where, bits) that puts one value everywhere: the lowest of its bits as an unsigned integer."""
+    length, repeated = np.uint64(4 * blocks), _repeated(blocks)
+
+    @inline
+    def fill(thread, threads, where, bits):
+        words = repeated(kind(np.uint64(bits)))
+        run, end = thread, (np.uint64(where[1]) + length - _1) // length
+        while run < end:
+            put(where, np.int64(run * length), words)
+            run += threads
+
+    return fill
+
+
+@inline
+def _load(address, place, like):
+    return load(address, place, like)
+
+
+def copy(like, code):
+    """The loop (…, where, source): floats that follow each other in memory, and what memory shall hold of them.
+
+    ``where`` is (address, size, shape, strides).
+    """
+
+    @inline
+    def fill(thread, threads, where, source):
+        address, size, shape, strides = where
+        place = thread
+        while place < np.uint64(size):
+            offset, _ = _find(place, shape, strides, shape)  # any steps: the number is not used
+            put_one(address, offset, code(_load(source, np.int64(place), like)))
             place += threads
 
     return fill

@@ -1,0 +1,282 @@
+"""A name and arguments → an initializer as a value: what recipes, adapters, files and tables hold, and call to fill.
+
+The family is that of :mod:`numbainit.init`, and so are the arguments: its functions' own signatures say which there
+are, and whether one draws.
+"""
+
+import contextlib
+import functools
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from numbainit import init
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.generator import GeneratorLike
+from numbainit.memory.libraries import library_of
+from numbainit.weights.blocks import Block
+from numbainit.weights.layouts import Layout, LayoutLike, as_layout
+
+A = TypeVar("A")
+_OF_A_CALL = ("tensor", "generator", "block")  # parameters that belong to a call, not to the value
+_NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}  # what JSON has no numbers for
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """The names of the family, without the underscore.
+
+    Examples
+    --------
+    >>> from numbainit.initializers import names
+    >>> names()[:4]
+    ('bits', 'constant', 'dirac', 'eye')
+    """
+    return tuple(name.removesuffix("_") for name in init.__all__)
+
+
+@functools.cache
+def parameters(name: str) -> Mapping[str, Any]:
+    """The arguments of an initializer and their defaults (``inspect.Parameter.empty`` where there is none).
+
+    A layout's default is None: that of the array, which the caller may know.
+
+    Examples
+    --------
+    >>> from numbainit.initializers import parameters
+    >>> dict(parameters("normal"))
+    {'mean': 0.0, 'std': 1.0}
+    """
+    found = {key: one.default for key, one in _signature(name).items() if key not in _OF_A_CALL}
+    return MappingProxyType(found | ({"layout": None} if "layout" in found else {}))
+
+
+def taking(parameter: str) -> tuple[str, ...]:
+    """The initializers that an argument belongs to.
+
+    Examples
+    --------
+    >>> from numbainit.initializers import taking
+    >>> taking("mode")
+    ('kaiming_normal', 'kaiming_uniform')
+    """
+    return tuple(name for name in names() if parameter in parameters(name))
+
+
+@functools.cache
+def _signature(name: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(getattr(init, name + "_")).parameters
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Initializer:
+    """An initializer and its arguments: a value that fills the array that it is called with.
+
+    Parameters
+    ----------
+    name : str
+        Of the family, without the underscore: "normal", "kaiming_uniform", "dirac", ...
+    **arguments
+        Those of the in-place function, but for the array, ``generator`` and ``block``. All others have its defaults. A
+        ``layout`` is that of the arrays; None leaves it to the call.
+
+    Attributes
+    ----------
+    name : str
+    arguments : mapping
+        All of them, defaults filled in.
+
+    Raises
+    ------
+    InvalidValueError
+        An unknown name, an argument that the initializer does not take, or one that is missing.
+    InvalidTypeError
+        An argument that is no single value. What numbers mean is checked by the function, when it is called.
+
+    Notes
+    -----
+    Equal where name and all arguments are, with an equal hash; picklable.
+
+    Examples
+    --------
+    >>> import numpy as np, numbainit as init
+    >>> kaiming = init.Initializer("kaiming_normal", mode="fan_out", nonlinearity="relu")
+    >>> w = kaiming(np.empty((64, 32), "float32"), generator=0)
+    >>> bool((w == init.kaiming_normal((64, 32), mode="fan_out", nonlinearity="relu", generator=0)).all())
+    True
+    >>> kaiming.draws, kaiming.label
+    (True, "kaiming_normal(mode='fan_out', nonlinearity='relu')")
+    >>> init.Initializer.from_dict(kaiming.to_dict()) == kaiming
+    True
+    """
+
+    name: str
+    _arguments: tuple[tuple[str, Any], ...]
+
+    def __init__(self, name: str, **arguments: Any) -> None:
+        known = parameters(_checked_name(name))
+        for argument in arguments:
+            if argument not in known:
+                raise _misplaced(name, argument)
+        complete = {**known, **arguments}
+        missing = [argument for argument, value in complete.items() if value is inspect.Parameter.empty]
+        if missing:
+            raise InvalidValueError(
+                f"{name} needs {' and '.join(missing)}: pass Initializer({name!r}, {missing[0]}=...)"
+            )
+        checked = tuple((argument, _checked(argument, value)) for argument, value in complete.items())
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "_arguments", checked)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        return MappingProxyType(dict(self._arguments))
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments that differ from the defaults."""
+        usual = parameters(self.name)
+        return {argument: value for argument, value in self._arguments if not _same(value, usual[argument])}
+
+    @property
+    def draws(self) -> bool:
+        """Whether it takes a draw of its generator; constants and identities take none."""
+        return "generator" in _signature(self.name)
+
+    @property
+    def takes_block(self) -> bool:
+        """Whether a part of a larger array can be filled alone."""
+        return "block" in _signature(self.name)
+
+    @property
+    def label(self) -> str:
+        """The call without the array, defaults left out: ``normal(std=0.02)``."""
+        return f"{self.name}({_written(self.given)})"
+
+    def __repr__(self) -> str:
+        return f"Initializer({', '.join([repr(self.name), *filter(None, [_written(self.given)])])})"
+
+    def __call__(
+        self,
+        array: A,
+        generator: GeneratorLike = None,
+        *,
+        block: Block | None = None,
+        layout: LayoutLike | None = None,
+    ) -> A:
+        """Fill an array in place.
+
+        Parameters
+        ----------
+        array : array
+            What the in-place function takes.
+        generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
+            Where values come from; initializers that draw nothing do not look at it.
+        block : Block, optional
+            ``array`` is this part of a larger array.
+        layout : str or Layout, optional
+            That of the array, where the initializer names none of its own and takes one.
+
+        Returns
+        -------
+        The same object.
+
+        Raises
+        ------
+        InvalidValueError
+            A block for orthogonal, no part of which can be made alone; and what the in-place function refuses.
+        """
+        keywords = dict(self._arguments)
+        if "layout" in keywords and keywords["layout"] is None:
+            keywords["layout"] = "OI" if layout is None else layout
+        if block is not None:
+            if not self.takes_block:
+                raise InvalidValueError(
+                    f"{self.name} takes no block: no part of it can be made alone; fill the whole and cut it"
+                )
+            keywords["block"] = block
+        if self.draws:
+            keywords["generator"] = generator
+        filled: A = getattr(init, self.name + "_")(array, **keywords)
+        return filled
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"name": ..., argument: ...}``, defaults left out, of what JSON and TOML have.
+
+        Infinities and NaN become "inf", "-inf" and "nan", a complex number the list of its two parts, a Layout its
+        axes or, where these do not say all, an object.
+
+        Examples
+        --------
+        >>> import numbainit as init
+        >>> init.Initializer("trunc_normal", std=0.02, a=0, b=float("inf")).to_dict()
+        {'name': 'trunc_normal', 'std': 0.02, 'a': 0, 'b': 'inf'}
+        """
+        return {"name": self.name, **{argument: _plain(value) for argument, value in self.given.items()}}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Initializer":
+        """The initializer whose :meth:`to_dict` this is."""
+        if not isinstance(facts, Mapping) or "name" not in facts:
+            raise InvalidTypeError(f"an initializer is written as a mapping with a 'name', got {str(facts)[:80]!r}")
+        rest = {str(argument): _from_plain(str(argument), value) for argument, value in facts.items()}
+        return cls(rest.pop("name"), **rest)
+
+
+def _checked_name(name: Any) -> str:
+    if not isinstance(name, str) or name not in names():
+        hint = suggestion(str(name), names())
+        raise InvalidValueError(f"no initializer is named {name!r}; {hint}Choose one of {', '.join(names())}")
+    return name
+
+
+def _misplaced(name: str, argument: str) -> InvalidValueError:
+    owners = ", ".join(taking(argument)) or "no initializer"
+    return InvalidValueError(
+        f"option {argument!r} does not apply to {name!r}: it belongs to {owners}; leave it out or choose one of those"
+    )
+
+
+def _checked(argument: str, value: Any) -> Any:
+    """A value that stays what it is: a layout as a Layout, a scalar of any library as Python's own."""
+    if argument == "layout" and value is not None:
+        return as_layout(value)
+    if isinstance(value, np.generic) or (getattr(value, "shape", None) == () and library_of(value) != "numbainit"):
+        with contextlib.suppress(NotImplementedError):  # a JAX key has axes and no number
+            value = value.item()
+    try:
+        hash(value)
+    except TypeError:
+        raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {value!r}") from None
+    return value
+
+
+def _same(value: Any, usual: Any) -> bool:
+    return type(value) is not bool and value == usual
+
+
+def _written(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Layout):
+        return value.to_dict()
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _from_plain(argument: str, value: Any) -> Any:
+    if argument == "layout" and isinstance(value, Mapping):
+        return Layout.from_dict(value)
+    if isinstance(value, list) and len(value) == 2:
+        return complex(*(_from_plain(argument, number) for number in value))
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) and argument != "name" else value

@@ -1,0 +1,96 @@
+"""What torch, JAX, CuPy and others do in ways of their own → said once, for whoever meets one of their arrays.
+
+A library is asked only if it is imported already: an array of it can be met nowhere else.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import DeviceError, InvalidTypeError, InvalidValueError, NumbaInitError
+
+_IMMUTABLE = ("jax", "jaxlib", "tensorflow", "mlx")  # their arrays show their memory, but must never be written to
+
+
+def library_of(array: object) -> str:
+    """The name of the package that made an object's type."""
+    return type(array).__module__.partition(".")[0]
+
+
+def is_immutable(array: object) -> bool:
+    """Whether the library of an array forbids to fill it."""
+    return library_of(array) in _IMMUTABLE
+
+
+def torch_of(array: object) -> Any:
+    """torch, if the object is one of its tensors, else None."""
+    torch: Any = sys.modules.get("torch")
+    return torch if torch is not None and isinstance(array, torch.Tensor) else None
+
+
+def name_of_dtype(dtype: object) -> str | None:
+    """The name that torch and NumPy share of a dtype of torch; None for a dtype of somebody else."""
+    return str(dtype).removeprefix("torch.") if type(dtype).__module__ == "torch" else None
+
+
+def is_small_name(name: str) -> bool:
+    """Whether torch has a float of this name that NumPy knows by way of ml_dtypes alone."""
+    return name == "bfloat16" or name.startswith("float8")
+
+
+def check_torch(tensor: Any, caller: str) -> None:
+    """Raise for a tensor of torch whose elements do not simply lie in memory."""
+    layout = str(tensor.layout).removeprefix("torch.")
+    if tensor.device.type not in ("cpu", "cuda") or layout != "strided" or tensor.is_quantized:
+        kind = f"{layout} quantized" if tensor.is_quantized else layout
+        raise InvalidTypeError(
+            f"{caller} fills dense torch tensors on the CPU or a CUDA GPU, got one that is {tensor.device} {kind}"
+            ": fill a dense one and convert it"
+        )
+    if tensor.is_conj() or tensor.is_neg():
+        raise InvalidValueError(
+            f"{caller} got a tensor that is a conjugate or negative view of other memory: pass tensor.resolve_conj()."
+            "resolve_neg(), and assign the result"
+        )
+
+
+def written(array: Any) -> Any:
+    """The same object, after torch's autograd was told that it has changed, if it is a tensor.
+
+    A backward pass that had kept the old values then fails instead of using the new ones, as after torch's own fills.
+    """
+    if type(array) is np.ndarray:
+        return array
+    torch = torch_of(array)
+    if torch is not None and not array.is_inference():
+        torch.autograd.graph.increment_version(array)
+    return array
+
+
+def stream_of_cupy(array: object) -> int | None:
+    """The handle of CuPy's current stream on the device of one of its arrays; None for an array of somebody else.
+
+    Its interface names the stream of the device that is current, which need not be that of the array.
+    """
+    cupy: Any = sys.modules.get("cupy")
+    if cupy is None or not isinstance(array, cupy.ndarray):
+        return None
+    handle: int = cupy.cuda.get_current_stream(array.device.id).ptr
+    return handle
+
+
+@contextlib.contextmanager
+def errors_of_cupy() -> Iterator[None]:
+    """Failures of CUDA inside CuPy become a :class:`DeviceError`; what is out of memory stays a ``MemoryError``."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, NumbaInitError):
+            raise
+        raise DeviceError(
+            f"CuPy cannot use the GPU ({error}): check that python -c 'import cupy; cupy.show_config()' works, and "
+            "that the driver is as new as CuPy's CUDA"
+        ) from error

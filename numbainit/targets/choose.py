@@ -1,0 +1,21 @@
+"""An array → the target that fills it. Nobody above this asks of what kind an array is."""
+
+import functools
+import importlib
+from typing import Any
+
+from numbainit.memory.arrays import Array
+from numbainit.memory.device import DeviceArray
+from numbainit.targets import cpu
+from numbainit.targets.target import Target
+
+
+def choose(array: Array) -> Target:
+    """The CPU for an ndarray, CUDA for an array on a GPU."""
+    return cuda() if isinstance(array, DeviceArray) else cpu
+
+
+@functools.cache
+def cuda() -> Any:
+    """The target of arrays on GPUs; imported when one is met, or asked for."""
+    return importlib.import_module("numbainit.targets.cuda")

@@ -1,0 +1,96 @@
+"""A checked ndarray, or a block of one, and a law → what fills it for a stream.
+
+Memory that kernels cannot address (misaligned, of foreign byte order, with strides between elements) is filled through
+a small scratch, piece by piece.
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from numbainit.generator import Stream
+from numbainit.memory.dtypes import part_of
+from numbainit.targets.cpu import launch
+from numbainit.targets.cpu.views import as_parts, as_words, is_regular, strided
+from numbainit.targets.target import Filling, nothing
+from numbainit.weights.blocks import Block, c_strides, whole_block
+from numbainit.weights.laws import Law
+
+_WORD = np.dtype("uint32")
+_PIECE = 1 << 16  # elements of scratch
+
+
+def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
+    """What fills an array, all of a larger one or (with ``block``) a part of it, with a law's values."""
+    size, dtype = array.size, array.dtype
+    if not size:
+        return nothing
+    if dtype.kind == "c":
+        whole = None if block is None else block.of_parts()
+        return filling(as_parts(array.squeeze() if block is None else array), law, whole)
+    carray = array.flags.carray
+    if not ((carray and dtype.isnative) or is_regular(array)):
+        launch.loops().address(law.name, dtype.newbyteorder("="))  # what can fail, fails before a draw is taken
+        return functools.partial(_fill_in_pieces, array, law, whole_block(array.shape, block))
+    loops = launch.loops()
+    address, memory = loops.address(law.name, dtype), array if dtype.itemsize >= 4 else as_words(array)
+    first: Any = 0
+    if block is not None:
+        first = np.uint64(block.first())
+        if not block.is_range(array.shape):
+            return launch.launching(loops.BLOCK, size, (address, *_lines(memory, block.strides), first), (law.packed,))
+    if carray:
+        return launch.launching(loops.CONTIGUOUS, size, (address, memory.ravel(), first), (law.packed,))
+    lines = _lines(memory, c_strides(memory.shape))[:-1]
+    return launch.launching(loops.STRIDED, size, (address, *lines, first), (law.packed,))
+
+
+def _lines(array: np.ndarray, steps: tuple[int, ...]) -> tuple[Any, ...]:
+    view = strided(array, steps)
+    return view.window, view.offset, view.shape, view.strides, view.steps
+
+
+def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:
+    """The halves of an array, and theirs, until a piece fits into the scratch."""
+    if array.size <= _PIECE:
+        scratch = np.empty(array.shape, array.dtype.newbyteorder("="))
+        filling(scratch, law, block)(stream)
+        array[...] = scratch
+        return
+    axis = next(axis for axis, length in enumerate(array.shape) if length > 1)
+    middle = array.shape[axis] // 2
+    for cut in (slice(0, middle), slice(middle, array.shape[axis])):
+        index = tuple(cut if other == axis else slice(0, length) for other, length in enumerate(array.shape))
+        _fill_in_pieces(array[index], law, block.within(index), stream)
+
+
+def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Filling:
+    """The same, but ``zeros`` elements of each column of the whole matrix, at random rows, become zero."""
+    if not matrix.size:
+        return nothing
+    if not is_regular(matrix):
+        return functools.partial(_fill_sparse_in_pieces, matrix, zeros, law, block)
+    loops = launch.loops()
+    share = -(-matrix.shape[1] // launch.threads())
+    widest = loops.STRIP // 2 if matrix.dtype.kind == "c" else loops.STRIP
+    strip = min(widest, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
+    laws = loops.address(law.name, part_of(matrix.dtype)), loops.address("mask", _WORD)
+    where = *map(np.uint64, block.shape), *map(np.uint64, block.start)
+    before = (*laws, as_words(matrix), where, zeros, strip)
+    return launch.launching(loops.SPARSE[layout], matrix.size, before, (law.packed,))
+
+
+def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:
+    width = max(1, _PIECE // matrix.shape[0])
+    for begin in range(0, matrix.shape[1], width):
+        index = slice(0, matrix.shape[0]), slice(begin, min(begin + width, matrix.shape[1]))
+        scratch = np.empty(matrix[index].shape, matrix.dtype.newbyteorder("="))
+        filling_sparse(scratch, zeros, law, block.within(index))(stream)
+        matrix[index] = scratch
+
+
+def constant(array: np.ndarray, value: complex) -> None:
+    """Write one value everywhere; ml_dtypes' own assignment takes no notice of the byte order."""
+    array[...] = value if array.dtype.isnative else np.full(1, value, array.dtype.newbyteorder("="))

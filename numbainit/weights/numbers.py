@@ -1,0 +1,65 @@
+"""What stands where a number belongs → a Python number, or an error that speaks of the argument."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+
+def whole(value: Any) -> int:
+    """A whole number as an int; a TypeError for everything else, True and False included.
+
+    What the message should say of it is the caller's to know.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbainit.weights.numbers import whole
+    >>> whole(np.int64(3))
+    3
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError("a truth value is no number")
+    return operator.index(value)
+
+
+def wholes(values: Any) -> tuple[int, ...]:
+    """A sequence of whole numbers as a tuple; a TypeError for everything else, text included."""
+    if isinstance(values, (str, bytes, bytearray)):
+        raise TypeError("text is no sequence of numbers")
+    return tuple(map(whole, values))
+
+
+def scalar(name: str, value: object) -> float:
+    """``value`` as a Python float, infinite and NaN included, or an error that speaks of the argument ``name``."""
+    if type(value) is float:
+        return value
+    try:
+        if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or not _is_real(value)):
+            raise TypeError
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {value!r}") from None
+
+
+def _is_real(value: object) -> bool:
+    """Whether NumPy sees one number that is not complex; ``float`` would only warn about the rest."""
+    return np.ndim(value) == 0 and not np.iscomplexobj(value)  # type: ignore[arg-type]
+
+
+def real(name: str, value: object) -> float:
+    """:func:`scalar` without NaN."""
+    number = value if type(value) is float else scalar(name, value)
+    if number != number:
+        raise InvalidValueError(f"{name} must be a number, got nan")
+    return number + 0.0  # -0.0 equals 0.0 as a key of the caches of laws, so it must be the same number
+
+
+def real_and_imaginary(name: str, value: object) -> tuple[float, float]:
+    """The halves of a number, complex or not; as :func:`scalar`."""
+    if np.ndim(value) == 0 and np.iscomplexobj(value):  # type: ignore[arg-type]
+        number = complex(value)  # type: ignore[call-overload]
+        return number.real, number.imag
+    return scalar(name, value), 0.0

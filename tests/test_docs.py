@@ -1,4 +1,4 @@
-"""README.md, the pages of docs/ and every public docstring → their examples, run as doctests; links that lead somewhere."""
+"""README.md, the pages of docs/ and every public docstring → their examples, run as doctests; no link leads nowhere."""
 
 import doctest
 import importlib

@@ -41,8 +41,8 @@ def instructions(law, dtype):
         fewest, most = gpu.compiled(kernel, arguments).turns
         from numbainit.targets.cuda import fills as cuda
 
-        blocks = cuda.kernels(law, dtype, (9, 0)).blocks
-    return (most + (TURNS - 1) * fewest if law == "trunc_normal" else most) / (4 * blocks)
+        counters = cuda.kernels(law, dtype, (9, 0)).counters
+    return (most + (TURNS - 1) * fewest if law == "trunc_normal" else most) / (4 * counters)
 
 
 def main():

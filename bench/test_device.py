@@ -7,8 +7,8 @@ import pytest
 
 from numbainit.errors import NumbaInitError
 from numbainit.measure import device
-from numbainit.memory import device as devices
 from numbainit.memory.dtypes import small_dtype
+from numbainit.targets.choose import cuda
 
 SIZE = int(os.environ.get("NUMBAINIT_BENCH_DEVICE_SIZE", device.SIZE))
 DTYPES = ("float32", "float64", "bfloat16")
@@ -18,7 +18,7 @@ LIBRARIES = (device.FILL, device.OURS, *device.installed())
 def _missing():
     """Why nothing can be measured here, or an empty text."""
     try:
-        devices.gpu().driver.check_device(0)
+        cuda().driver.check_device(0)
     except NumbaInitError as error:
         return str(error)
     return ""
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(bool(_missing()), reason=_missing())
 def timed(benchmark):
     """``timed(call)`` by the clock of the device, whose median counts."""
     # set by hand: pytest-benchmark takes a timer only for whole modules, at their import
-    benchmark._timer = devices.gpu().driver.clock()
+    benchmark._timer = device._clock().clock()
     return lambda call: benchmark.pedantic(call, rounds=20, warmup_rounds=3)
 
 

@@ -136,7 +136,8 @@ class Initializer:
         if not self.initializer.takes_block and part != shape:
             raise InvalidValueError(
                 f"{self.initializer.name} got an out_sharding that cuts shape {shape} into {part}: no part of an "
-                "orthogonal matrix can be made alone; leave out_sharding out and shard the result with jax.device_put(w, sharding)"
+                "orthogonal matrix can be made alone; leave out_sharding out and shard the result with "
+                "jax.device_put(w, sharding)"
             )
         return sharding
 

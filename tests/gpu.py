@@ -82,7 +82,7 @@ class Launches:
         monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
 
-    def _launching(self, kernel, tasks, device, handle, before, after):
+    def _launching(self, kernel, tasks, device, handle, before, after=(), stream=(0, 0, 0)):
         return lambda stream: self._take(kernel, tasks, (*before, *stream, *after))
 
     def _take(self, kernel, tasks, arguments):

@@ -17,6 +17,7 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import numbainit as init
 from numbainit.memory import arrays
+from numbainit.targets.cpu.views import is_regular, strided
 from numbainit.weights.blocks import c_strides
 
 CALLS = {  # name: (a shape that it takes, its other arguments)
@@ -408,9 +409,9 @@ def test_no_overlap_is_seen_in_slices_and_transposes(memory_and_view):
 @hypothesis.settings(deadline=None, max_examples=200, derandomize=True)
 def test_strided_describes_the_view(memory_and_view):
     _, view = memory_and_view
-    assert arrays.is_regular(view)
+    assert is_regular(view)
     numbers = np.arange(view.size, dtype=view.dtype)
     view[...] = numbers.reshape(view.shape)
-    seen = arrays.strided(view, c_strides(view.shape))
+    seen = strided(view, c_strides(view.shape))
     places = [seen.offset + step for step in addresses(seen.shape.tolist(), seen.strides.tolist())]
     assert np.array_equal(seen.window[places], numbers)

@@ -11,7 +11,6 @@ import pytest
 import numbainit as init
 from numbainit.command.cli import main
 from numbainit.measure import device
-from numbainit.memory import device as devices
 
 
 @pytest.fixture
@@ -27,7 +26,8 @@ def target(monkeypatch):
         empty=lambda shape, dtype, place: np.empty(shape, dtype),
         device_seconds=lambda call: call() is None or 0.5,
     )
-    monkeypatch.setattr(devices, "gpu", lambda: SimpleNamespace(driver=fake))
+    monkeypatch.setattr(device, "cuda", lambda: SimpleNamespace(driver=fake))
+    monkeypatch.setattr(device, "_clock", lambda: fake)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(device, "_CHECKED", 1003)
     monkeypatch.setattr(device, "_CALLS", 2)

@@ -127,10 +127,10 @@ def test_resnet50_with_he_initialisation(out, capsys):
         ((), init.normal_, {"std": 0.02}),
         (("--std", "0.5"), init.normal_, {"std": 0.5}),
         (("--init", "uniform"), init.uniform_, {}),
-        (("--init", "uniform", "--low=-1e-3", "--high", "0.5"), init.uniform_, {"a": -1e-3, "b": 0.5}),
+        (("--init", "uniform", "--a=-1e-3", "--b", "0.5"), init.uniform_, {"a": -1e-3, "b": 0.5}),
         (("--init", "trunc_normal"), init.trunc_normal_, {"std": 0.02, "a": -0.04, "b": 0.04}),
         (
-            ("--init", "trunc_normal", "--low", "0", "--high", "inf"),
+            ("--init", "trunc_normal", "--a", "0", "--b", "inf"),
             init.trunc_normal_,
             {"std": 0.02, "a": 0, "b": np.inf},
         ),
@@ -178,9 +178,36 @@ def test_constant_initializers(small, out, name, value):
     assert (load_file(out / "m")["conv.weight"] == value).all()
 
 
-def test_every_initializer_runs(small, out, capsys):
-    for name in rules.initializer_names():
-        assert run("init", small, "-o", out / "m", "--init", name) == 0
+@pytest.mark.parametrize("name", rules.choices())
+def test_every_initializer_runs(tmp_path, out, name):
+    """On a matrix, or a kernel; with each argument that has no default."""
+    needed = {"constant": ("--val", "2.5"), "sparse": ("--sparsity", "0.5")}.get(name, ())
+    shape = [4, 3, 3] if name == "dirac" else [6, 5]
+    header = tmp_path / "header.json"
+    header.write_text(json.dumps({"w": {"dtype": "F32", "shape": shape}}))
+    assert run("init", header, "-o", out / "m", "--init", name, *needed, "--seed", 3) == 0
+    arguments = {word.removeprefix("--"): float(value) for word, value in [needed] if needed} if needed else {}
+    wanted = rules.initializer(name, **arguments)(np.empty(shape, "f4"), Generator(3).fold_in("w"))
+    assert load_file(out / "m")["w"].tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "fragments"),
+    [
+        (("--init", "dirac"), ["parameter 'fc.weight'", "3, 4, or 5 dimensions"]),
+        (("--init", "eye"), ["parameter 'conv.weight'", "2 dimensions"]),
+        (("--init", "constant"), ["constant needs val"]),
+        (("--init", "bits"), ["no initializer is named 'bits'"]),
+        (("--init", "xavier_normal", "--layout", "IIII"), ["needs an O"]),
+        (("--init", "xavier_normal", "--layout", "HWIO"), ["parameter 'fc.weight'", "'HWIO' names 4 axes"]),
+    ],
+)
+def test_an_initializer_that_does_not_fit_is_refused(small, out, capsys, words, fragments):
+    assert run("init", small, "-o", out / "m", *words) == 2
+    complaints = capsys.readouterr().err
+    assert complaints.count("\n") == 1
+    assert all(fragment in complaints for fragment in fragments), complaints
+    assert not contents(out)
 
 
 def test_the_same_seed_gives_the_same_file(small, out):
@@ -311,7 +338,7 @@ def test_help_and_version(words, capsys):
 def test_help_names_every_initializer_and_model(capsys):
     run("init", "--help")
     text = capsys.readouterr().out
-    for name in [*rules.initializer_names(), *models.builtin_names()]:
+    for name in [*rules.choices(), *models.builtin_names()]:
         assert name in text
 
 
@@ -330,8 +357,8 @@ REFUSED = [
     ("SMALL -o OUT/m --init kaiming_norml", ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),
     ("SMALL -o OUT/m --init kaiming_normal --mode fan_inn", ["fan_inn", "fan_in"]),
     ("SMALL -o OUT/m --init kaiming_normal --nonlinearity rellu", ["rellu", "did you mean 'relu'"]),
-    ("SMALL -o OUT/m --mode fan_in", ["'mode'", "'normal'", "kaiming_uniform, kaiming_normal"]),
-    ("SMALL -o OUT/m --init orthogonal --std 1", ["'std'", "'orthogonal'", "normal, trunc_normal"]),
+    ("SMALL -o OUT/m --mode fan_in", ["'mode'", "'normal'", "kaiming_normal, kaiming_uniform"]),
+    ("SMALL -o OUT/m --init orthogonal --std 1", ["'std'", "'orthogonal'", "normal, sparse, trunc_normal"]),
     ("SMALL -o OUT/m --std -1", ["std", "-1", ">= 0"]),
     ("SMALL -o OUT/m --std nan", ["std", "nan"]),
     ("SMALL -o OUT/m --std inf", ["std", "inf"]),
@@ -339,8 +366,8 @@ REFUSED = [
     ("SMALL -o OUT/m --std wide", ["--std", "'wide'"]),
     ("SMALL -o OUT/m --std -x", ["--std", "--option=value"]),
     ("SMALL -o OUT/m --init xavier_normal --gain nan", ["gain", "nan"]),
-    ("SMALL -o OUT/m --init uniform --low 2 --high 1", ["2.0", "1.0"]),
-    ("SMALL -o OUT/m --init trunc_normal --low 2 --high 1", ["2.0", "1.0"]),
+    ("SMALL -o OUT/m --init uniform --a 2 --b 1", ["2.0", "1.0"]),
+    ("SMALL -o OUT/m --init trunc_normal --a 2 --b 1", ["2.0", "1.0"]),
     ("SMALL -o OUT/m --seed -1", ["--seed", "'-1'", ">= 0"]),
     ("SMALL -o OUT/m --seed 1.5", ["--seed", "'1.5'", "whole number"]),
     ("SMALL -o OUT/m --seed seven", ["--seed", "'seven'"]),
@@ -446,17 +473,17 @@ def _break_the_second_fill(monkeypatch, error):
 # A real run that stops, and says so, when its file is half full.
 HALF = """
 import signal, sys, time, numbainit.command.cli
-from numbainit import init
+from numbainit.recipes import rules
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
-real, calls = init.normal_, []
-def normal_(array, **options):
+real, calls = rules.apply, []
+def apply(initializer, array, generator):
     calls.append(1)
-    if len(calls) == 3:
+    if len(calls) == 4:
         print("half", flush=True)
         time.sleep(300)
-    return real(array, **options)
-init.normal_ = normal_
+    return real(initializer, array, generator)
+rules.apply = apply
 sys.exit(numbainit.command.cli.main(sys.argv[1:]))
 """
 

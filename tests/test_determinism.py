@@ -20,7 +20,7 @@ import pytest
 
 import numbainit as init
 import reference
-from numbainit.fill import PARALLEL_FROM
+from numbainit.targets.cpu.launch import PARALLEL_FROM
 
 NORMAL, UNIFORM = ("normal", (0.5, 2.0)), ("uniform", (-1.0, 1.0))
 CENTRE, TAIL, NARROW = [("trunc_normal", bounds) for bounds in ((0, 1, -1, 1.5), (0, 1, 2, 100), (0, 1, -0.5, 0.5))]

@@ -10,9 +10,10 @@ import pytest
 
 import numbainit as init
 import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
-from numbainit.memory import device as devices
 from numbainit.memory.arrays import writable
 from numbainit.memory.device import DeviceArray
+from numbainit.memory.dtypes import WORDS
+from numbainit.targets import choose, new_arrays
 
 ADDRESS = 0x7F0000000000
 
@@ -189,7 +190,7 @@ def test_parts_of_complex_arrays(dtype):
 
 
 def test_views_of_words():
-    array = writable(Array(dtype="<i8"), "bits_", (np.dtype("i8"),))
+    array = writable(Array(dtype="<i8"), "bits_", WORDS)
     assert array.view("u8").dtype == np.uint64
 
 
@@ -279,7 +280,9 @@ def test_arrays_of_jax_stay_as_they_are():
 
 def test_numba_cuda_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    devices.gpu.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("numbainit.targets.cuda")]:
+        monkeypatch.delitem(sys.modules, name)
+    choose.cuda.cache_clear()
     for call in (lambda: init.normal_(Array()), lambda: init.normal(3, device="cuda")):
         with pytest.raises(init.MissingExtraError, match=r'pip install "numbainit\[cuda13\]"'):
             call()
@@ -290,7 +293,7 @@ def test_numba_cuda_is_named_where_it_is_missing(monkeypatch):
 
 @pytest.mark.parametrize(("name", "place"), [(None, None), ("cpu", None), ("cuda", 0), ("cuda:0", 0), ("cuda:12", 12)])
 def test_names_of_places(name, place):
-    assert devices.place_of_name(name) == place
+    assert new_arrays.place_of_name(name) == place
 
 
 @pytest.fixture
@@ -301,7 +304,7 @@ def two_devices(monkeypatch):
         check_device=lambda place: None,
         empty=lambda shape, dtype, place: SimpleNamespace(shape=shape, dtype=dtype, place=place),
     )
-    monkeypatch.setattr(devices, "gpu", lambda: SimpleNamespace(driver=target))
+    monkeypatch.setattr(new_arrays, "cuda", lambda: SimpleNamespace(driver=target))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
 
@@ -312,7 +315,7 @@ def test_new_arrays_live_where_they_should(two_devices, monkeypatch):
     init.zeros((2, 3), device="cuda:1", dtype="float64")
     init.zeros(4, like=Array())
     init.zeros(4, like=Array(), device="cuda:1")
-    init.zeros(4, like=np.empty(1))
+    init.zeros(4, like=np.empty(1, "f4"))
     assert [(array.shape, array.dtype, getattr(array, "place", None)) for array in made] == [
         ((2, 3), np.float32, 0),
         ((2, 3), np.float64, 1),

@@ -51,8 +51,7 @@ def test_signatures(name):
     assert {p.name: p.default for p in rest if p.name in places} == places
     assert [p.name for p in rest if p.name not in places] == (KEYWORDS if name in RANDOM else KEYWORDS[:-1])
     assert all(p.kind is p.KEYWORD_ONLY for p in rest)
-    default = "uint32" if name == "bits" else "float32"
-    assert [p.default for p in rest[:3]] == [default, None, None]
+    assert [p.default for p in rest[:3]] == [None, None, None]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,7 +230,7 @@ BAD_DTYPES = [
         ">f4",
         "torch.float32",
     ),
-    *(None, 32, 4.0, int, bool, object, np.int64, list, [], (), object(), ("f4", 3), [("x", "f4")]),
+    *(32, 4.0, int, bool, object, np.int64, list, [], (), object(), ("f4", 3), [("x", "f4")]),
     {"names": ["a", "a"], "formats": ["f4", "f4"]},
 ]
 
@@ -266,10 +265,30 @@ def test_like_what_is_no_array(name, like):
 
 
 def test_like_a_numpy_array():
-    """It says which library, not which shape or dtype."""
+    """It says which library and dtype, not which shape."""
     array = init.normal((2, 3), like=np.zeros(5, "f8"), device="cpu", generator=0)
     assert type(array) is np.ndarray
-    assert (array.shape, array.dtype) == ((2, 3), np.float32)
+    assert (array.shape, array.dtype) == ((2, 3), np.float64)
+    assert np.array_equal(array, init.normal((2, 3), dtype="f8", generator=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "like", "dtype", "found"),
+    [
+        ("normal", "f2", None, "f2"),
+        ("normal", "c8", None, "c8"),
+        ("normal", ">f8", None, "f8"),
+        ("normal", "f8", "f4", "f4"),
+        ("uniform", "c16", None, "f4"),
+        ("normal", "i8", None, "f4"),
+        ("normal", "?", None, "f4"),
+        ("bits", "i8", None, "i8"),
+        ("bits", "f8", None, "u4"),
+        ("bits", "u2", None, "u4"),
+    ],
+)
+def test_the_dtype_is_that_of_like_where_it_can_be_filled(name, like, dtype, found):
+    assert getattr(init, name)(3, like=np.zeros(1, like), dtype=dtype).dtype == np.dtype(found)
 
 
 # ---- the old spellings ----

@@ -43,7 +43,7 @@ FANS = [
 def test_fans(axes, how, shape, fans):
     layout = init.Layout(axes, **how)
     if isinstance(how.get("splits"), tuple):
-        assert {(part.fan_in, part.fan_out) for part in layout.parts(shape)} == {fans}
+        assert {(split.fan_in, split.fan_out) for split in layout.cut(shape)} == {fans}
     else:
         assert layout.fans(shape) == fans
 
@@ -169,7 +169,7 @@ def test_dirac_by_layout():
         (lambda: init.Layout("OI").fans((3,)), init.InvalidValueError, "fewer than 2 dimensions"),
         (lambda: init.Layout(groups=3).fans((4, 4)), init.InvalidValueError, "3 groups do not divide the O axis"),
         (lambda: init.Layout(splits=3).fans((4, 4)), init.InvalidValueError, "3 equal splits do not divide"),
-        (lambda: init.Layout(splits=(1, 2)).parts((4, 4)), init.InvalidValueError, "sum to 3.*is 4"),
+        (lambda: init.Layout(splits=(1, 2)).cut((4, 4)), init.InvalidValueError, "sum to 3.*is 4"),
         (lambda: init.Layout(splits=(1, 3)).fans((4, 4)), init.InvalidValueError, "each split"),
         (lambda: init.dirac((3, 3, 3), layout="EIO"), init.InvalidValueError, "no E"),
     ],

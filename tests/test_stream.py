@@ -8,7 +8,8 @@ import pytest
 
 import numbainit as init
 import reference
-from numbainit.fill import PARALLEL_FROM, fill_from
+from numbainit.targets.choose import choose
+from numbainit.targets.cpu.launch import PARALLEL_FROM
 from numbainit.weights import laws as parameters
 
 CHUNK = 4096  # elements that a thread fills at a time
@@ -70,7 +71,7 @@ def fill_part(case, size, first, key, draw):
     checked = parameters.BITS if law == "bits" else getattr(parameters, law)(*arguments, np.dtype(dtype))
     array = np.empty(size, dtype)
     view = array.view(f"u{array.itemsize}") if law == "bits" else array
-    fill_from(view, checked, (*key, draw), init.Block((first + size,), (first,)))
+    choose(view).filling(view, checked, init.Block((first + size,), (first,)))((*key, draw))
     return array
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from numbainit import Initializer
 from numbainit.command import cli
-from numbainit.recipes.rules import Law, Rule, law, rules
+from numbainit.recipes.rules import Rule, rules
+from numbainit.recipes.rules import initializer as law
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
 
@@ -154,7 +156,7 @@ def test_training_goes_on_afterwards():
 def test_rules_of_your_own():
     table = [
         Rule("heads", lambda name, rank, dtype: rank == 2, law("orthogonal", gain=2.0)),
-        Rule("rest", lambda name, rank, dtype: True, Law("seven", lambda tensor, generator: tensor.fill(7))),
+        Rule("rest", lambda name, rank, dtype: True, Initializer("constant", val=7)),
     ]
     layer = initialize(nn.Linear(4, 3), iter(table), generator=0)
     np.testing.assert_allclose(array(layer.weight @ layer.weight.T), 4 * np.eye(3), atol=1e-5)
@@ -214,9 +216,9 @@ REFUSED = [
         lambda: nn.Linear(3, 2),
         {"rules": "normal"},
         init.InvalidTypeError,
-        "rules must be a Law, or Rules, got 'normal'",
+        "rules must be an Initializer, or Rules, got 'normal'",
     ),
-    (lambda: nn.Linear(3, 2), {"rules": 3}, init.InvalidTypeError, "rules must be a Law, or Rules, got 3"),
+    (lambda: nn.Linear(3, 2), {"rules": 3}, init.InvalidTypeError, "rules must be an Initializer, or Rules, got 3"),
     (lambda: nn.Linear(3, 2), {"rules": law("kaiming_normal", mode="x")}, init.InvalidValueError, "Mode x not supp"),
     (lambda: nn.Linear(3, 2), {"rules": everything("xavier_normal")}, init.InvalidValueError, "fewer than 2 dimens"),
     (lambda: nn.Linear(3, 2), {"generator": "a"}, init.InvalidTypeError, "got str 'a'"),

@@ -111,8 +111,8 @@ def view_at(array: Array, index: Sequence[int], shape: Sequence[int], strides: S
     if isinstance(array, DeviceArray):
         offset = sum(place * stride for place, stride in zip(index, array.strides, strict=True))
         return array.view_at(offset, tuple(shape), tuple(strides))
-    if array.flags.c_contiguous and array.dtype.isbuiltin == 1:  # no other dtype can be lent as a buffer
+    if array.flags.c_contiguous:
         offset = sum(place * stride for place, stride in zip(index, array.strides, strict=True))
         return np.ndarray(shape, array.dtype, array, offset, strides)
-    rest = array[tuple(slice(place, None) for place in index)]
-    return np.lib.stride_tricks.as_strided(rest, shape, strides)
+    rest = array[tuple(slice(place, None) for place in index)].view(f"V{array.itemsize}")  # NumPy names all of these
+    return np.lib.stride_tricks.as_strided(rest, shape, strides).view(array.dtype)

@@ -11,10 +11,8 @@ import pytest
 
 import gpu
 import numbainit as init
-from numbainit.fill import fill_from
 from numbainit.memory.arrays import writable
 from numbainit.scalar import elementary
-from numbainit.weights.laws import COPY
 
 pytestmark = gpu.needed
 
@@ -34,10 +32,14 @@ _WAYS = {
 }
 _BLOCK = init.Block((4, 6, 7), (1, 2, 1))
 SMALL = ("bfloat16", "float16", "float8_e4m3fn")
+COPIED = (32, 64, "bfloat16")
 #: law, dtype, kind of memory
 KERNELS = [f"{law} {width} {way}" for law in _LAWS for width in (32, 64) for way in _WAYS]
 KERNELS += [f"{law} {dtype} contiguous" for law in ("constant", "uniform", "normal", "trunc_normal") for dtype in SMALL]
-KERNELS += [*(f"tail bfloat16 {way}" for way in _WAYS), *(f"copy {dtype} contiguous" for dtype in (32, 64, "bfloat16"))]
+KERNELS += [
+    *(f"tail bfloat16 {way}" for way in _WAYS),
+    *(f"copy {dtype} {way}" for dtype in (32, 64, "bfloat16") for way in ("contiguous", "strided")),
+]
 KERNELS += [f"sparse {dtype}" for dtype in (32, 64, "bfloat16", "complex128")]
 KERNELS = [kernel for kernel in KERNELS if not re.fullmatch("constant .* block", kernel)]
 CODES = [(kernel, capability) for kernel in KERNELS for capability in gpu.CAPABILITIES]
@@ -85,7 +87,9 @@ def launch(law, dtype, way=None):
     if law == "sparse":
         init.sparse_(gpu.Array((6, 5), dtype), 0.5, generator=0)
     elif law == "copy":
-        fill_from(writable(gpu.Array(dtype=dtype, **_WAYS[way]), "copy"), COPY, (0, 0, gpu.BASE))
+        from numbainit.targets.cuda import fills
+
+        fills.copying(writable(gpu.Array(dtype=dtype, **_WAYS[way]), "copy"), gpu.BASE)()
     else:
         fill, parameters = _LAWS[law]
         keywords = {} if law == "constant" else {"generator": 0}
@@ -105,7 +109,8 @@ def test_every_law_of_the_target_is_tested(launched):
     from numbainit.targets.cuda import laws as cuda_laws
 
     names = (re.fullmatch(r"([a-z]\w*[a-z])\d+", name) for name in vars(cuda_laws) if name != "philox4x32")
-    assert {name.split()[0] for name in KERNELS} == {"sparse", *(name[1] for name in names if name)}
+    wanted = {"constant", "copy", "sparse", *(name[1] for name in names if name)}
+    assert {name.split()[0] for name in KERNELS} == wanted
     assert len({id(kernel) for kernel, _ in launched.values()}) == len(KERNELS) - 1  # constants of 16 bits are one
 
 

@@ -103,10 +103,11 @@ class Matrix:
 
 
 def fill(size, stream=None):
-    from numbainit.fill import fill_from
+    from numbainit.targets.choose import choose
     from numbainit.weights.laws import Law
 
-    fill_from(array(size, stream), Law("normal", (0.0, 1.0)), (1, 2, 3))
+    given = array(size, stream)
+    choose(given).filling(given, Law("normal", (0.0, 1.0)), None)((1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -150,14 +151,15 @@ def test_kernels_are_those_of_the_capability(target):
 @pytest.mark.parametrize("first", [0, 2**63 - 4, 2**63, 2**64 - 200])
 def test_numbers_beyond_63_bits_pass_as_the_same_bits(target, first):
     """All arguments are int64: another type would make Numba compile another kernel, with floats in it."""
-    from numbainit.fill import fill_from
+    from numbainit.targets.choose import choose
     from numbainit.weights.blocks import Block
     from numbainit.weights.laws import Law
 
     block = Block((4,), (0,))
     object.__setattr__(block, "shape", (first + 100,))  # as for the parts of complex elements
     object.__setattr__(block, "start", (first,))
-    fill_from(array(100), Law("normal", (0.0, 1.0)), (1, 2, 3), block)
+    given = array(100)
+    choose(given).filling(given, Law("normal", (0.0, 1.0)), block)((1, 2, 3))
     number = target.launches[0][4][3]
     assert -(2**63) <= number < 2**63
     assert number % 2**64 == first
@@ -289,11 +291,11 @@ def cupy(target, monkeypatch):
 
 def test_small_floats_are_views_in_cupy(cupy):
     """It refuses the float8 kinds."""
-    from numbainit.memory import device as devices
+    from numbainit.targets import new_arrays
 
     float8 = np.dtype("float8_e4m3fn")
-    assert devices.empty((3,), float8, 0) == ("viewed", float8)
-    assert devices.empty((3,), np.dtype("f4"), 0).given == np.float32
+    assert new_arrays.empty_on_device((3,), float8, 0) == ("viewed", float8)
+    assert new_arrays.empty_on_device((3,), np.dtype("f4"), 0).given == np.float32
     assert cupy.made == ["u1", np.float32]
 
 

@@ -12,11 +12,10 @@ import gpu
 import numbainit as init
 import ptx
 import reference
-from numbainit import fill
 from numbainit.memory.arrays import writable
 from numbainit.memory.device import DeviceArray
-from numbainit.targets.cuda.orthogonal import _SLACK
-from numbainit.weights.laws import COPY, Law
+from numbainit.targets.choose import choose
+from numbainit.weights.laws import Law
 
 pytestmark = gpu.needed
 
@@ -180,10 +179,10 @@ def test_from_any_element(launches, name, layout, first):
         law, numbers = "complex_normal", (*numbers, -3.0)
     itemsize, size, step = np.dtype(dtype).itemsize, 30, 1 if layout == "contiguous" else 2
     wanted, block = np.empty(size, dtype), init.Block((first + size,), (first,))
-    fill.fill_from(wanted, Law(law, numbers), (11, 12, 13), block)
+    choose(wanted).filling(wanted, Law(law, numbers), block)((11, 12, 13))
     launches.memory = ptx.Memory(gpu.BASE, size * step * itemsize)
     array = DeviceArray(gpu.BASE, (size,), (step * itemsize,), np.dtype(dtype), None, None)
-    fill.fill_from(array, Law(law, numbers), (11, 12, 13), block)
+    choose(array).filling(array, Law(law, numbers), block)((11, 12, 13))
     assert same(np.frombuffer(launches.memory.bytes, dtype)[::step], wanted)
 
 
@@ -193,7 +192,7 @@ def test_blocks_stay_aligned_where_a_part_of_an_array_is(launches, name):
     dtype = np.dtype(FILLS[name][1])
     launches.memory = ptx.Memory(gpu.BASE, 30 * dtype.itemsize)
     array = DeviceArray(gpu.BASE + dtype.itemsize, (29,), (dtype.itemsize,), dtype, None, None)
-    fill.fill_from(array, Law("uniform", (0.0, 1.0, 0.0, 0.75)), (1, 2, 3), init.Block((34,), (5,)))
+    choose(array).filling(array, Law("uniform", (0.0, 1.0, 0.0, 0.75)), init.Block((34,), (5,)))((1, 2, 3))
     assert launches.memory.widest == 16
 
 
@@ -215,10 +214,12 @@ def test_copies(launches, dtype, layout):
     shape, strides, offset = LAYOUTS[layout]
     array = gpu.Array(shape, dtype, strides, offset=offset)
     made_in = array.dtype if array.dtype.itemsize >= 4 else np.dtype("f4")
-    values = init.normal_(np.empty(int(np.prod(shape)) + _SLACK, made_in), generator=2)
+    values = init.normal_(np.empty(int(np.prod(shape)), made_in), generator=2)
     launches.memory = ptx.Memory(gpu.BASE, 100 * array.dtype.itemsize)
     launches.memory.source = 0x1000, values.tobytes()
-    fill.fill_from(writable(array, "copy"), COPY, (0, 0, 0x1000))
+    from numbainit.targets.cuda import fills
+
+    fills.copying(writable(array, "copy"), 0x1000)()
     got = _seen(np.frombuffer(launches.memory.bytes, array.dtype), array)
     assert same(got, values[: got.size].reshape(shape).astype(array.dtype))
 

@@ -130,48 +130,42 @@ def _mask(itemsize: int) -> Any:
     return _mask_kernel(f"gpu_mask_{itemsize}", loops.sparse(_WORDS[word], itemsize // word))
 
 
-def constant_kernels(itemsize: int) -> tuple[Any, Any]:
-    """The kernels that write one value, over contiguous memory and over memory with strides."""
+def write_kernels(what: str, dtype: np.dtype, capability: tuple[int, int]) -> Kernels:
+    """The kernels of what reads no words: a "constant", given by its bits, or the "copy" of floats as they are made."""
     with LOCK:
-        return _constant(itemsize)
+        return _write_kernels(what, dtype, capability)
 
 
 @functools.cache
-def _constant(itemsize: int) -> tuple[Any, Any]:
-    word, counters = _WORDS[itemsize], _counters(itemsize)
-    ways = {
-        "contiguous": loops.constant(word, loops.put_contiguous, counters),
-        "strided": loops.constant(word, loops.put_strided, 1),
-    }
-    contiguous, strided = (_write_kernel(f"gpu_constant_{itemsize}_{way}", loop) for way, loop in ways.items())
-    return contiguous, strided
-
-
-def copy_kernel(dtype: np.dtype, capability: tuple[int, int]) -> Any:
-    """The kernel that copies floats in which the values of a dtype are made into memory of that dtype."""
-    with LOCK:
-        return _copy(dtype, capability)
-
-
-@functools.cache
-def _copy(dtype: np.dtype, capability: tuple[int, int]) -> Any:
-    made_in = np.float64 if dtype.itemsize == 8 else np.float32
-    return _write_kernel(f"gpu_copy_{dtype.name}", loops.copy(made_in(0), code(dtype.name, capability)))
+def _write_kernels(what: str, dtype: np.dtype, capability: tuple[int, int]) -> Kernels:
+    counters, ways = _counters(dtype.itemsize), {"contiguous": loops.put_contiguous, "strided": loops.put_strided}
+    made: list[Any] = []
+    for way, put in ways.items():
+        each = counters if way == "contiguous" else 1
+        if what == "constant":
+            loop = loops.constant(_WORDS[dtype.itemsize], put, each)
+        else:
+            made_in = np.float64 if dtype.itemsize == 8 else np.float32
+            loop = loops.copy(made_in(0), code(dtype.name, capability), put, each)
+        made.append(_write_kernel(f"gpu_{what}_{dtype.name}_{way}", loop))
+    return Kernels(*made, None, counters)
 
 
 # ---- where elements lie ----
 
 
-def _contiguous(array: DeviceArray, elements: int, first: int = 0) -> tuple[int, ...]:
-    """``(address, size, stop)``: from elements in [0, stop) on so many can be stored at once."""
-    aligned = (array.pointer - first * array.itemsize) % min(_VECTOR, elements * array.itemsize) == 0
-    return array.pointer, array.size, max(array.size - (elements - 1), 0) if aligned else 0
+def _place(array: DeviceArray, known: Kernels, first: int = 0) -> tuple[Any, tuple[Any, ...], int]:
+    """The kernel for the memory of an array, ``where`` its elements lie for it, and how many a thread makes at a time.
 
-
-def _strided(array: DeviceArray) -> tuple[Any, ...]:
-    """``(address, size, shape, strides)``, of axes that do not continue each other."""
+    In contiguous memory that is ``(address, size, stop)``: from elements in [0, stop) on so many can be stored at once.
+    """
+    if array.is_contiguous():
+        elements = 4 * known.counters
+        aligned = (array.pointer - first * array.itemsize) % min(_VECTOR, elements * array.itemsize) == 0
+        stop = max(array.size - (elements - 1), 0) if aligned else 0
+        return known.contiguous, (array.pointer, array.size, stop), elements
     shape, strides, _ = zip(*merged_axes(array, c_strides(array.shape)), strict=True)
-    return array.pointer, array.size, shape, strides
+    return known.strided, (array.pointer, array.size, shape, strides), 4
 
 
 # ---- fills ----
@@ -191,15 +185,12 @@ def filling(array: DeviceArray, law: Law, block: Block | None) -> Filling:
     known = kernels(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
     first = 0 if block is None else _signed(block.first())
-    where: tuple[Any, ...]
     if block is not None and not block.is_range(array.shape):
         shape, strides, steps = zip(*merged_axes(array, block.strides), strict=True)
-        where, kernel, elements = (array.pointer, array.size, shape, strides, steps), known.block, 1
-    elif array.is_contiguous():
-        elements = 4 * known.counters
-        where, kernel = _contiguous(array, elements, first), known.contiguous
+        kernel, elements = known.block, 1
+        where: tuple[Any, ...] = array.pointer, array.size, shape, strides, steps
     else:
-        where, kernel, elements = _strided(array), known.strided, 4
+        kernel, where, elements = _place(array, known, first)
     tasks = (first % elements + array.size + elements - 1) // elements
     return driver.launching(kernel, tasks, device, array.stream, (where, first), (numbers,))
 
@@ -230,27 +221,21 @@ def constant(array: DeviceArray, value: complex) -> None:
         for index, number in enumerate((value.real, value.imag)):
             constant(parts.view_at(index * parts.itemsize, array.shape, array.strides), number)
         return
-    bits = _signed(int(np.array(value, array.dtype).view(f"u{array.itemsize}")))
-    contiguous, strided = constant_kernels(array.itemsize)
-    elements = 4 * _counters(array.itemsize)
-    if array.is_contiguous():
-        _write(contiguous, elements, array, _contiguous(array, elements), bits)
-    else:
-        _write(strided, 4, array, _strided(array), bits)
+    bits = int(np.array(value, array.dtype).view(f"u{array.itemsize}"))
+    words = array.view(f"u{array.itemsize}")
+    _writing("constant", words, _signed(bits))()
 
 
 def copying(array: DeviceArray, source: int) -> Callable[[], None]:
     """What copies contiguous values at the address ``source`` of the same GPU, rounding those that are made wider."""
-    parts = array.parts()
-    device = driver.device_of(parts)
-    kernel = copy_kernel(parts.dtype, device.capability)
-    copy = driver.launching(kernel, parts.size, device, parts.stream, (_strided(parts), source), stream=())
-    return functools.partial(copy, ())
+    return _writing("copy", array.parts(), source)
 
 
-def _write(kernel: Any, elements: int, array: DeviceArray, where: tuple[Any, ...], what: int) -> None:
-    tasks, device = -(-array.size // elements), driver.device_of(array)
-    driver.launching(kernel, tasks, device, array.stream, (where, what), stream=())(())
+def _writing(what: str, array: DeviceArray, given: int) -> Callable[[], None]:
+    device = driver.device_of(array)
+    kernel, where, elements = _place(array, write_kernels(what, array.dtype, device.capability))
+    tasks = -(-array.size // elements)
+    return functools.partial(driver.launching(kernel, tasks, device, array.stream, (where, given), stream=()), ())
 
 
 def _signed(number: int) -> int:

@@ -241,24 +241,45 @@ def constant(kind, put, blocks):
 
 
 @inline
-def _load(address, place, like):
-    return load(address, place, like)
+def _load(address, place, last, like):
+    return load(address, place if place < last else last, like)
 
 
-def copy(like, code):
-    """The loop (…, where, source): floats that follow each other in memory, and what memory shall hold of them.
+def _loaded(like, code, blocks):
+    """What memory shall hold of as many neighbours as are in so many blocks, a power of two, none after ``last``."""
+    if blocks == 1:
 
-    ``where`` is (address, size, shape, strides).
-    """
+        @inline
+        def four(source, place, last):
+            return (
+                code(_load(source, place, last, like)),
+                code(_load(source, place + 1, last, like)),
+                code(_load(source, place + 2, last, like)),
+                code(_load(source, place + 3, last, like)),
+            )
+
+        return four
+    half, length = _loaded(like, code, blocks // 2), np.int64(2 * blocks)
+
+    @inline
+    def both(source, place, last):
+        return half(source, place, last) + half(source, place + length, last)
+
+    return both
+
+
+def copy(like, code, put, blocks):
+    """The loop (…, where, source): floats that follow each other at an address, as memory shall hold them."""
+    length, loaded = np.uint64(4 * blocks), _loaded(like, code, blocks)
 
     @inline
     def fill(thread, threads, where, source):
-        address, size, shape, strides = where
-        place = thread
-        while place < np.uint64(size):
-            offset, _ = _find(place, shape, strides, shape)  # any steps: the number is not used
-            put_one(address, offset, code(_load(source, np.int64(place), like)))
-            place += threads
+        last = np.int64(where[1]) - 1
+        run, end = thread, (np.uint64(where[1]) + length - _1) // length
+        while run < end:
+            place = np.int64(run * length)
+            put(where, place, loaded(source, place, last))
+            run += threads
 
     return fill
 

@@ -60,8 +60,8 @@ def _at(k0, k1, draw, index):
 def _pair(at, tag):
     """The Box-Muller pair of words that the element belongs to."""
     k0, k1, draw, index = at
-    block = index >> _2
-    w0, w1, w2, w3 = philox4x32(block & _LOW32, block >> _32, draw, tag, k0, k1)
+    counter = index >> _2
+    w0, w1, w2, w3 = philox4x32(counter & _LOW32, counter >> _32, draw, tag, k0, k1)
     right = index & _2 != np.uint64(0)
     return np.uint32(w2 if right else w0), np.uint32(w3 if right else w1)
 

@@ -29,7 +29,7 @@ from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable, checked_dtype, dtype_of
-from numbainit.targets.new_arrays import new_array, place_of
+from numbainit.targets.new_arrays import new_array, ordinal_of
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike
 from numbainit.weights.numbers import whole, wholes
@@ -410,7 +410,7 @@ def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *argum
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
     if _is_array(shape, fill):
         if device is not None:
-            place_of(shape, device, "the array given")
+            ordinal_of(shape, device, "the array given")
         old = fill.__name__.removesuffix("_")
         warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)

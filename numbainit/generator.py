@@ -43,8 +43,8 @@ class Generator:
     ``constant_``, ``ones_``, ``zeros_``, ``eye_`` and ``dirac_`` take none. Thread-safe, picklable;
     ``eval(repr(g))`` is an equal generator.
 
-    Stream v1: element i takes word i mod 4 of the Philox4x32-10 block with counter (j mod 2^32, j div 2^32, draw,
-    attempt << 8 | purpose), j = i div 4. Purposes: 0 values, 1 the low words of 64-bit laws, 2 the mask of
+    Stream v1: element i takes word i mod 4 of the four that Philox4x32-10 makes of the counter (j mod 2^32, j div 2^32,
+    draw, attempt << 8 | purpose), j = i div 4. Purposes: 0 values, 1 the low words of 64-bit laws, 2 the mask of
     ``sparse_``, 3 the acceptance of proposals. Attempts count rejections.
 
     Examples

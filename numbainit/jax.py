@@ -132,10 +132,10 @@ class Initializer:
                 f"out_sharding must be a jax.sharding.Sharding, got {type(sharding).__name__}: "
                 "use jax.sharding.NamedSharding(mesh, spec)"
             )
-        part = sharding.shard_shape(shape)
-        if not self.initializer.takes_block and part != shape:
+        cut = sharding.shard_shape(shape)
+        if not self.initializer.takes_block and cut != shape:
             raise InvalidValueError(
-                f"{self.initializer.name} got an out_sharding that cuts shape {shape} into {part}: no part of an "
+                f"{self.initializer.name} got an out_sharding that cuts shape {shape} into {cut}: no part of an "
                 "orthogonal matrix can be made alone; leave out_sharding out and shard the result with "
                 "jax.device_put(w, sharding)"
             )
@@ -145,11 +145,11 @@ class Initializer:
         self._check(shape, dtype)
         if 0 in shape:
             return jax.device_put(jnp.zeros(shape, dtype), sharding)
-        part = sharding.shard_shape(shape)
+        cut = sharding.shard_shape(shape)
 
         def shard(index: Any) -> np.ndarray:
             start = tuple(one.start or 0 for one in index)
-            return self._fill(np.empty(part, dtype), words, None if part == shape else Block(shape, start))
+            return self._fill(np.empty(cut, dtype), words, None if cut == shape else Block(shape, start))
 
         return jax.make_array_from_callback(shape, sharding, shard)
 
@@ -161,11 +161,11 @@ class Initializer:
         everywhere = jax.sharding.PartitionSpec()
         names: tuple[Any, ...] = ()
         if sharding is None:
-            mesh, spec, part = jax.sharding.get_abstract_mesh(), everywhere, shape
+            mesh, spec, cut = jax.sharding.get_abstract_mesh(), everywhere, shape
             if mesh.empty or mesh.manual_axes:
                 return self._called_back(words, (), shape, shape, dtype)
         elif isinstance(sharding, jax.sharding.NamedSharding):
-            mesh, spec, part = sharding.mesh, sharding.spec, sharding.shard_shape(shape)
+            mesh, spec, cut = sharding.mesh, sharding.spec, sharding.shard_shape(shape)
             names = (*spec, *(None,) * (len(shape) - len(spec)))
         else:
             raise InvalidTypeError(
@@ -175,27 +175,27 @@ class Initializer:
 
         def shard(words: Any) -> "jax.Array":
             places = [jax.lax.axis_index(name) if name else 0 for name in names]
-            return self._called_back(words, places, part, shape, dtype)
+            return self._called_back(words, places, cut, shape, dtype)
 
         # With a mesh JAX keeps what a callback gives on one device, and fails if that is a function's result.
         return jax.shard_map(shard, mesh=mesh, in_specs=everywhere, out_specs=spec, check_vma=False)(words)
 
     def _called_back(
-        self, words: Any, places: Sequence[Any], part: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype
+        self, words: Any, places: Sequence[Any], cut: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype
     ) -> "jax.Array":
-        """The part of an array that lies ``places`` parts along each axis; vmap adds leading axes to all."""
+        """The part of an array that lies ``places`` times ``cut`` along each axis; vmap adds leading axes to all."""
 
         def fill(keys: Any, *places: Any) -> np.ndarray:
             keys, block = np.asarray(keys), None
-            if part != shape:
-                start = [int(np.ravel(place)[0]) * size for place, size in zip(places, part, strict=True)]
+            if cut != shape:
+                start = [int(np.ravel(place)[0]) * size for place, size in zip(places, cut, strict=True)]
                 block = Block(shape, start)
-            arrays = np.empty((*keys.shape[:-1], *part), dtype)
+            arrays = np.empty((*keys.shape[:-1], *cut), dtype)
             for lead in np.ndindex(keys.shape[:-1]):
                 self._fill(arrays[(*lead, ...)], keys[lead], block)
             return arrays
 
-        result = jax.ShapeDtypeStruct(part, dtype)
+        result = jax.ShapeDtypeStruct(cut, dtype)
         return jax.pure_callback(fill, result, words, *places, vmap_method="expand_dims")
 
 

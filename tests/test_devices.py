@@ -293,7 +293,7 @@ def test_numba_cuda_is_named_where_it_is_missing(monkeypatch):
 
 @pytest.mark.parametrize(("name", "place"), [(None, None), ("cpu", None), ("cuda", 0), ("cuda:0", 0), ("cuda:12", 12)])
 def test_names_of_places(name, place):
-    assert new_arrays.place_of_name(name) == place
+    assert new_arrays.ordinal_of_name(name) == place
 
 
 @pytest.fixture

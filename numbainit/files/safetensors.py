@@ -30,38 +30,38 @@ _UNSUPPORTED = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)  # what a file sys
 class Tensors(Mapping[str, np.ndarray]):
     """The arrays of a file that is being written, by name: each access makes a view of the file's memory."""
 
-    def __init__(self, memory: mmap.mmap, places: dict[str, tuple[Parameter, int]]) -> None:
+    def __init__(self, memory: mmap.mmap, offsets: dict[str, tuple[Parameter, int]]) -> None:
         self._memory = memory
-        self._places = places
+        self._offsets = offsets
 
     def __getitem__(self, name: str) -> np.ndarray:
-        parameter, start = self._places[name]
+        parameter, start = self._offsets[name]
         return np.ndarray(parameter.shape, parameter.numpy_dtype, buffer=self._memory, offset=start)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return iter(self._offsets)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._offsets)
 
 
 def _layout(
     parameters: Iterable[Parameter], metadata: Mapping[str, str]
 ) -> tuple[bytes, dict[str, tuple[Parameter, int]], int]:
-    """The file's first bytes, each parameter's place in the file, and the file's size.
+    """The file's first bytes, each parameter's offset in the file, and the file's size.
 
     Wide dtypes come first, as in the format's own writer: then every tensor is aligned without a gap, and the format
     allows none.
     """
     header: dict[str, Any] = {METADATA: dict(metadata)} if metadata else {}
-    places: dict[str, tuple[Parameter, int]] = {}
+    offsets: dict[str, tuple[Parameter, int]] = {}
     end = 0
     for parameter in sorted(parameters, key=lambda p: -p.numpy_dtype.itemsize):
         if parameter.name in header or parameter.name == METADATA:
             raise InvalidValueError(f"the name {parameter.name!r} is taken; wanted unique names: rename the parameter")
         start, end = end, end + parameter.nbytes
         header[parameter.name] = {"dtype": parameter.dtype, "shape": parameter.shape, "data_offsets": [start, end]}
-        places[parameter.name] = parameter, start
+        offsets[parameter.name] = parameter, start
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % LENGTH)
     first = LENGTH + len(text)
@@ -73,7 +73,7 @@ def _layout(
         raise InvalidValueError(
             f"the parameters take {end:,} bytes together; wanted fewer than 2^63: correct the shapes"
         )
-    moved = {name: (parameter, first + start) for name, (parameter, start) in places.items()}
+    moved = {name: (parameter, first + start) for name, (parameter, start) in offsets.items()}
     return len(text).to_bytes(LENGTH, "little") + text, moved, first + end
 
 
@@ -104,17 +104,17 @@ def check_output(path: str | os.PathLike[str]) -> Path:
 
 
 def _output_problem(text: str) -> str | None:
-    target = Path(os.path.realpath(text))
-    folder = target.parent
-    if not text or target.is_dir() or text.endswith(("/", os.sep)):
+    output = Path(os.path.realpath(text))
+    folder = output.parent
+    if not text or output.is_dir() or text.endswith(("/", os.sep)):
         return f"this is a folder; name a file in it, such as {os.path.join(text, 'model.safetensors')}"
     if not folder.is_dir():
         return f"{folder} is a file, not a folder" if folder.exists() else f"there is no folder {folder}; make it first"
-    if target.exists() and not target.is_file():
+    if output.exists() and not output.is_file():
         return "this is a device, pipe or socket; name a regular file"
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"the folder {folder} cannot be written; choose another one or change its permissions"
-    if target.exists() and not os.access(target, os.W_OK):
+    if output.exists() and not os.access(output, os.W_OK):
         return "this file is write-protected; choose another name or change its permissions"
     return None
 
@@ -148,16 +148,16 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _failures_named(target: Path, size: int) -> Iterator[None]:
+def _failures_named(output: Path, size: int) -> Iterator[None]:
     """Says which output failed, what it needs and what the disk has."""
     try:
         yield
     except OSError as error:
         free = "an unknown number of"
         with contextlib.suppress(OSError):
-            free = f"{shutil.disk_usage(target.parent).free:,}"
+            free = f"{shutil.disk_usage(output.parent).free:,}"
         raise OutputError(
-            f"output {target}: {error.strerror or error}; {size:,} bytes are wanted and {free} are free there: "
+            f"output {output}: {error.strerror or error}; {size:,} bytes are wanted and {free} are free there: "
             "make room or choose another folder (nothing was left behind)"
         ) from error
 
@@ -201,26 +201,26 @@ def create(
     ...     os.path.getsize(path), len(read_parameters(path))
     (96, 1)
     """
-    target = check_output(path)
-    head, places, size = _layout(parameters, metadata or {})
+    output = check_output(path)
+    head, offsets, size = _layout(parameters, metadata or {})
     # 64 random bits: never the name of another run; short enough for every file system
-    temporary = target.with_name(f".{target.name[:48]}.{secrets.token_hex(8)}.tmp")
+    temporary = output.with_name(f".{output.name[:48]}.{secrets.token_hex(8)}.tmp")
     try:
         with contextlib.ExitStack() as stack:
-            with _failures_named(target, size):
+            with _failures_named(output, size):
                 descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
                 stack.callback(os.close, descriptor)
                 _reserve(descriptor, size)
                 memory = mmap.mmap(descriptor, size)
             stack.callback(_close, memory)
             memory[: len(head)] = head
-            yield Tensors(memory, places)
-            with _failures_named(target, size):
+            yield Tensors(memory, offsets)
+            with _failures_named(output, size):
                 memory.flush()
                 os.fsync(descriptor)
-        with _failures_named(target, size):
-            os.replace(temporary, target)
-        _sync_folder(target.parent)
+        with _failures_named(output, size):
+            os.replace(temporary, output)
+        _sync_folder(output.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

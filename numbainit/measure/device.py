@@ -21,7 +21,7 @@ from numbainit.errors import DeviceError, InvalidValueError
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.targets.choose import cuda
-from numbainit.targets.new_arrays import place_of_name
+from numbainit.targets.new_arrays import ordinal_of_name
 
 Call = Callable[[], Any]
 
@@ -40,16 +40,16 @@ LAWS = {
 
 def run(device: str, dtypes: Sequence[np.dtype], size: int, rounds: int, as_json: bool) -> int:
     """Check the bits, measure, print; an error before anything is timed if a bit differs."""
-    place = place_of_name(device)
-    if place is None:
+    ordinal = ordinal_of_name(device)
+    if ordinal is None:
         raise InvalidValueError(f"got --device {device}; wanted cuda or cuda:<number>")
-    cuda().driver.check_device(place)
+    cuda().driver.check_device(ordinal)
     clock = _clock()
-    checked = [check(law, dtype, place) for law in LAWS for dtype in dtypes]
-    with clock.on(place):
-        facts = clock.facts(place) | {"bits": checked, "size": size, "rounds": rounds}
-        facts["rows"] = [_row(clock, law, dtype, size, place, rounds) for law in LAWS for dtype in dtypes]
-        facts["small"] = _small(clock, place)
+    checked = [check(law, dtype, ordinal) for law in LAWS for dtype in dtypes]
+    with clock.on(ordinal):
+        facts = clock.facts(ordinal) | {"bits": checked, "size": size, "rounds": rounds}
+        facts["rows"] = [_row(clock, law, dtype, size, ordinal, rounds) for law in LAWS for dtype in dtypes]
+        facts["small"] = _small(clock, ordinal)
     print(json.dumps(facts), flush=True) if as_json else _print(facts)
     return 0
 
@@ -59,9 +59,9 @@ def _clock() -> Any:
     return importlib.import_module("numbainit.measure.clock")
 
 
-def check(law: str, dtype: np.dtype, place: int) -> str:
+def check(law: str, dtype: np.dtype, ordinal: int) -> str:
     """Fill on both sides and compare: raise where a bit differs."""
-    array = cuda().driver.empty((_CHECKED,), dtype, place)
+    array = cuda().driver.empty((_CHECKED,), dtype, ordinal)
     LAWS[law](array, 2026)
     got, wanted = _clock().host(array), LAWS[law](np.empty(_CHECKED, dtype), 2026)
     different = np.flatnonzero(got.view(f"u{dtype.itemsize}") != wanted.view(f"u{dtype.itemsize}"))
@@ -77,10 +77,10 @@ def check(law: str, dtype: np.dtype, place: int) -> str:
 # ---- measuring ----
 
 
-def _row(clock: Any, law: str, dtype: np.dtype, size: int, place: int, rounds: int) -> dict[str, Any]:
+def _row(clock: Any, law: str, dtype: np.dtype, size: int, ordinal: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     for name in (FILL, OURS, *installed()):
-        call = call_of(name, law, dtype, size, place)
+        call = call_of(name, law, dtype, size, ordinal)
         if call is not None:
             seconds[name] = (_by_clock if name == "jax" else functools.partial(_median, clock))(call, rounds)
         del call  # memory for the next
@@ -104,9 +104,9 @@ def _by_clock(call: Call, rounds: int) -> float:
     return statistics.median(samples)
 
 
-def _small(clock: Any, place: int) -> dict[str, float]:
+def _small(clock: Any, ordinal: int) -> dict[str, float]:
     """Seconds a call on few elements takes its caller."""
-    array = cuda().driver.empty((SMALL,), np.dtype("float32"), place)
+    array = cuda().driver.empty((SMALL,), np.dtype("float32"), ordinal)
     calls: dict[str, Call] = {name: functools.partial(law, array, 0) for name, law in LAWS.items()}
     if importlib.util.find_spec("cupy"):
         cupy = importlib.import_module("cupy")
@@ -127,17 +127,17 @@ def _a_call(clock: Any, call: Call) -> float:
 # ---- libraries: a law, a dtype, a size and a device → a call that makes as many values once, or None ----
 
 
-def call_of(name: str, law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+def call_of(name: str, law: str, dtype: np.dtype, size: int, ordinal: int) -> Call | None:
     """The call of a library, by its name in ``PEERS``, ``FILL`` or ``OURS``."""
-    return _CALLS_OF[name](law, dtype, size, place)
+    return _CALLS_OF[name](law, dtype, size, ordinal)
 
 
-def _fill(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    return functools.partial(_clock().memset, cuda().driver.empty((size,), dtype, place))
+def _fill(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call:
+    return functools.partial(_clock().memset, cuda().driver.empty((size,), dtype, ordinal))
 
 
-def _ours(law: str, dtype: np.dtype, size: int, place: int) -> Call:
-    array = cuda().driver.empty((size,), dtype, place)
+def _ours(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call:
+    array = cuda().driver.empty((size,), dtype, ordinal)
     return functools.partial(LAWS[law], array, Generator(0))
 
 
@@ -147,7 +147,7 @@ def installed() -> tuple[str, ...]:
     return tuple(name for name in PEERS if importlib.util.find_spec(packages.get(name, name)) is not None)
 
 
-def _cupy(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+def _cupy(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call | None:
     """Its Generator, with Philox, in place."""
     if law not in ("uniform", "normal") or dtype.itemsize < 4:
         return None
@@ -156,7 +156,7 @@ def _cupy(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     return functools.partial(rng.random if law == "uniform" else rng.standard_normal, dtype=dtype.type, out=out)
 
 
-def _curand(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+def _curand(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call | None:
     """Its RandomState: cuRAND on the host, a new array at each call from CuPy's pool of memory."""
     if law not in ("uniform", "normal") or dtype.itemsize < 4:
         return None
@@ -164,15 +164,15 @@ def _curand(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
     return functools.partial(state.random_sample if law == "uniform" else state.standard_normal, size, dtype.type)
 
 
-def _torch(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+def _torch(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call | None:
     torch = importlib.import_module("torch")
     if not torch.cuda.is_available():
         return None
-    tensor = torch.empty(size, dtype=getattr(torch, dtype.name), device=f"cuda:{place}")
+    tensor = torch.empty(size, dtype=getattr(torch, dtype.name), device=f"cuda:{ordinal}")
     return functools.partial(getattr(torch.nn.init, LAWS[law].name + "_"), tensor, **LAWS[law].given)
 
 
-def _jax(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
+def _jax(law: str, dtype: np.dtype, size: int, ordinal: int) -> Call | None:
     jax = importlib.import_module("jax")
     if jax.default_backend() != "gpu" or dtype != np.float32 or law not in ("uniform", "normal", "trunc_normal"):
         return None
@@ -181,7 +181,7 @@ def _jax(law: str, dtype: np.dtype, size: int, place: int) -> Call | None:
         "normal": lambda key: jax.random.normal(key, (size,)),
         "trunc_normal": lambda key: jax.random.truncated_normal(key, -2.0, 2.0, (size,)),
     }[law]
-    compiled, key = jax.jit(sample), jax.device_put(jax.random.key(0), jax.devices()[place])
+    compiled, key = jax.jit(sample), jax.device_put(jax.random.key(0), jax.devices()[ordinal])
     return lambda: compiled(key).block_until_ready()
 
 

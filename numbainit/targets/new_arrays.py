@@ -1,8 +1,8 @@
 """A shape, a dtype, a device or an array to be like → a new array to fill, and what makes of it what the user gets.
 
-``like`` decides the library and the place: torch's tensors are filled in place, and what JAX gets is handed over
+``like`` decides the library and the device: torch's tensors are filled in place, and what JAX gets is handed over
 without a copy where its alignment allows that. A library is used only if it is imported already, since an array of it
-is at hand; CuPy alone is imported for ``device="cuda"``. A place is the number of a GPU, or None for the host.
+is at hand; CuPy alone is imported for ``device="cuda"``. An ordinal is the number of a GPU, or None for the host.
 """
 
 import importlib
@@ -27,18 +27,18 @@ New = tuple[Any, Callable[[Any], Any]]
 
 def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -> New:
     """An array to fill, and a function that turns it into the result."""
-    place = place_of_name(device)
+    ordinal = ordinal_of_name(device)
     if like is not None:
-        place = place_of(like, device, "like")
+        ordinal = ordinal_of(like, device, "like")
     try:
-        return _new(shape, dtype, place, like)
+        return _new(shape, dtype, ordinal, like)
     except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
         if isinstance(error, NumbaInitError):
             raise
         raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
 
 
-def place_of_name(device: Any) -> int | None:
+def ordinal_of_name(device: Any) -> int | None:
     """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host."""
     if device is None or (isinstance(device, str) and device == "cpu"):
         return None
@@ -48,19 +48,19 @@ def place_of_name(device: Any) -> int | None:
     return int(number or 0)
 
 
-def place_of(array: Any, device: Any, name: str) -> int | None:
-    """Where an array lives; an error if ``device`` names another place."""
+def ordinal_of(array: Any, device: Any, name: str) -> int | None:
+    """Where an array lives; an error if ``device`` names another."""
     seen = None if isinstance(array, np.ndarray) else seen_on_device(array)
-    place: int | None = None
+    ordinal: int | None = None
     if seen is not None:
-        place = cuda().driver.ordinal_of(seen) if seen.size else 0
-    if device is not None and place_of_name(device) != place:
-        found = "the host" if place is None else f"cuda:{place}"
+        ordinal = cuda().driver.ordinal_of(seen) if seen.size else 0
+    if device is not None and ordinal_of_name(device) != ordinal:
+        found = "the host" if ordinal is None else f"cuda:{ordinal}"
         raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
-    return place
+    return ordinal
 
 
-def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) -> New:
+def _new(shape: tuple[int, ...], dtype: np.dtype, ordinal: int | None, like: Any) -> New:
     torch, jax = torch_of(like), sys.modules.get("jax")
     if torch is not None:
         return torch.empty(shape, dtype=_of_torch(torch, dtype), device=like.device), _unchanged
@@ -71,19 +71,19 @@ def _new(shape: tuple[int, ...], dtype: np.dtype, place: int | None, like: Any) 
             "like must be an array of NumPy, torch, JAX, CuPy or Numba, got "
             f"{type(like).__module__}.{type(like).__name__}: convert the result"
         )
-    return np.empty(shape, dtype) if place is None else empty_on_device(shape, dtype, place, like), _unchanged
+    return np.empty(shape, dtype) if ordinal is None else empty_on_device(shape, dtype, ordinal, like), _unchanged
 
 
-def empty_on_device(shape: tuple[int, ...], dtype: np.dtype, place: int, like: Any = None) -> Any:
+def empty_on_device(shape: tuple[int, ...], dtype: np.dtype, ordinal: int, like: Any = None) -> Any:
     """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
     if math.prod(shape) * dtype.itemsize > sys.maxsize:
         raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
     driver = cuda().driver
-    driver.check_device(place)
+    driver.check_device(ordinal)
     if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
-        return driver.empty(shape, dtype, place)
+        return driver.empty(shape, dtype, ordinal)
     cupy = importlib.import_module("cupy")
-    with errors_of_cupy(), cupy.cuda.Device(place):
+    with errors_of_cupy(), cupy.cuda.Device(ordinal):
         if is_small(dtype):  # CuPy makes no float8, but views its memory so
             return cupy.empty(shape, f"u{dtype.itemsize}").view(dtype)
         return cupy.empty(shape, dtype)

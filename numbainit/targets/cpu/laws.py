@@ -1,8 +1,9 @@
-"""A stream of blocks → the values of a law, in memory for whole blocks of four elements: the inner loops of the CPU.
+"""Counters in a row → the values of a law in memory, four elements of each counter: the inner loops of the CPU.
 
-A law is called with ``(out, stream, numbers)``: memory for whole blocks of one chunk; ``(low, high, draw, k0, k1)``, of
-which ``high << 32 | low`` is the number of the first block; and its parameters as float64, already rounded to its
-width. Loops count with unsigned integers and have no branches: LLVM makes them SIMD code, a block or an element a lane.
+A law is called with ``(out, stream, numbers)``: memory for all elements of some counters of one chunk; ``(low, high,
+draw, k0, k1)``, of which ``high << 32 | low`` is the first counter; and its parameters as float64, already rounded to
+its width. Loops count with unsigned integers and have no branches: LLVM makes them SIMD code, a counter or an element a
+lane.
 Arrays of words are seen as arrays of values and back, in place; a chunk stays in L1 meanwhile.
 """
 
@@ -26,7 +27,7 @@ from numbainit.weights.laws import MOST_NUMBERS
 
 CHUNK = 4096  # elements a call, at most; they stay in L1 between the passes of a rejection
 _PLACES = CHUNK + LANES  # rejected values of a chunk, and room for one more group
-_CHUNK_BLOCKS = np.uint64(CHUNK // 4)
+_CHUNK_COUNTERS = np.uint64(CHUNK // 4)
 _GROUP = np.uint64(LANES)  # rejected values that are redone together
 
 _LOW32, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -39,18 +40,18 @@ inline = register_jitable(**INLINE)
 
 
 @inline
-def _words(stream, block, tag):
-    """The four words of block number ``block`` of the stream, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
+def _words(stream, counter, tag):
+    """The four words of a counter of the stream, as uint32. ``tag`` is ``attempt << 8 | purpose``."""
     low, high, draw, k0, k1 = stream
-    w0, w1, w2, w3 = philox4x32(low + block, high, draw, tag, k0, k1)
+    w0, w1, w2, w3 = philox4x32(low + counter, high, draw, tag, k0, k1)
     return np.uint32(w0), np.uint32(w1), np.uint32(w2), np.uint32(w3)
 
 
 @inline
-def _pairs(stream, block, tag):
-    """The words of block number ``block``, as two uint64 of two words each. ``tag`` is ``attempt << 8 | purpose``."""
+def _pairs(stream, counter, tag):
+    """The same as two uint64 of two words each. ``tag`` is ``attempt << 8 | purpose``."""
     low, high, draw, k0, k1 = stream
-    return philox4x32_pairs(low + block, high, draw, tag, k0, k1)
+    return philox4x32_pairs(low + counter, high, draw, tag, k0, k1)
 
 
 @inline
@@ -73,7 +74,7 @@ def _word_at(stream, place, tag):
 
 @inline
 def _fill_words32(out, stream, tag):
-    """The words of whole blocks into an array of uint32, two at a time, as a little-endian memory holds them."""
+    """The words of counters into an array of uint32, two at a time, as a little-endian memory holds them."""
     pairs = out.view(np.uint64)
     for j in range(np.uint64(pairs.size) // _2):
         left, right = _pairs(stream, j, tag)
@@ -83,7 +84,7 @@ def _fill_words32(out, stream, tag):
 
 @inline
 def _fill_words64(out, stream):
-    """High and low words of whole blocks into an array of uint64."""
+    """High and low words of counters into an array of uint64."""
     for j in range(np.uint64(out.size) // _4):
         h01, h23 = _pairs(stream, j, VALUES)
         l01, l23 = _pairs(stream, j, LOW)
@@ -131,7 +132,7 @@ def uniform64(out, stream, numbers):
         out[i] = laws.uniform_between64(np.uint32(word >> _32), np.uint32(word), a, width, smallest, largest)
 
 
-# ---- normals: made from the words at once, so that the multiplications of one block hide the roots of another ----
+# ---- normals: made from the words at once, so that the multiplications of one counter hide the roots of another ----
 
 
 @inline
@@ -325,10 +326,10 @@ def address(name, dtype):
 
 @functools.cache
 def compiled(name, element):
-    """A law for an element, the name of a dtype, as the C function ``(out, blocks, first, draw, k0, k1, numbers)``.
+    """A law for an element, the name of a dtype, as the C function ``(out, counters, first, draw, k0, k1, numbers)``.
 
-    All arguments have 64 bits; ``out`` and ``numbers`` are addresses: of memory for ``4 * blocks`` elements, aligned to
-    8 bytes, and of ``MOST_NUMBERS`` float64. ``first`` is the number of the first block.
+    All arguments have 64 bits; ``out`` and ``numbers`` are addresses: of memory for ``4 * counters`` elements, aligned
+    to 8 bytes, and of ``MOST_NUMBERS`` float64. ``first`` is the first counter.
     """
     if element in SMALL:
         return _encoded(LAWS[name][0], SMALL[element])
@@ -336,12 +337,12 @@ def compiled(name, element):
     law = LAWS[name][kind.bitwidth // 64]
 
     @c_function(law.__name__, types.CPointer(kind), *[types.uint64] * 5, types.CPointer(types.float64))
-    def fill(out, blocks, first, draw, k0, k1, numbers):
+    def fill(out, counters, first, draw, k0, k1, numbers):
         align_stack()
-        array, given = carray(out, (_4 * blocks,)), carray(numbers, (MOST_NUMBERS,))
+        array, given = carray(out, (_4 * counters,)), carray(numbers, (MOST_NUMBERS,))
         begin = _0
-        while begin < blocks:
-            stream, end = _next_chunk(begin, blocks, first, draw, k0, k1)
+        while begin < counters:
+            stream, end = _next_chunk(begin, counters, first, draw, k0, k1)
             law(array[_4 * begin : _4 * end], stream, given)
             begin = end
 
@@ -354,13 +355,13 @@ def _encoded(law, form):
     name, code = f"{law.__name__}_{form.name}", _CODES[form.bits]
 
     @c_function(name, types.CPointer(code), *[types.uint64] * 5, types.CPointer(types.float64))
-    def fill(out, blocks, first, draw, k0, k1, numbers):
+    def fill(out, counters, first, draw, k0, k1, numbers):
         align_stack()
-        array, given = carray(out, (_4 * blocks,)), carray(numbers, (MOST_NUMBERS,))
+        array, given = carray(out, (_4 * counters,)), carray(numbers, (MOST_NUMBERS,))
         values = stack_array(CHUNK, np.float32(0))
         begin = _0
-        while begin < blocks:
-            stream, end = _next_chunk(begin, blocks, first, draw, k0, k1)
+        while begin < counters:
+            stream, end = _next_chunk(begin, counters, first, draw, k0, k1)
             size = _4 * (end - begin)
             law(values[:size], stream, given)
             for i in range(size):
@@ -371,8 +372,8 @@ def _encoded(law, form):
 
 
 @inline
-def _next_chunk(begin, blocks, first, draw, k0, k1):
-    """The stream of the chunk that begins with block ``begin`` of ``blocks``, and the block where it ends."""
+def _next_chunk(begin, counters, first, draw, k0, k1):
+    """The stream of the chunk that begins ``begin`` of so many counters after the first, and where it ends."""
     low, high = first + begin & _LOW32, first + begin >> _32
-    count = min(blocks - begin, _CHUNK_BLOCKS, _LOW32 - low + _1)  # all of a chunk has one high word
+    count = min(counters - begin, _CHUNK_COUNTERS, _LOW32 - low + _1)  # all of a chunk has one high word
     return (low, high, draw, k0, k1), begin + count

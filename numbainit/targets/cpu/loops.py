@@ -1,9 +1,9 @@
-"""An array of a logical range, contiguous or strided → the same array, filled by all cores: the drivers of the CPU.
+"""An array of a logical range, contiguous or strided → the same array, filled by all cores: the loops of the CPU.
 
-A *law* (``cpu_laws.py``) fills whole blocks of four elements in contiguous memory. It is compiled once for each width,
-and called through its address; a *driver* knows where memory lies and how threads share it, and no law, so neither is
-compiled again for each of the other. Drivers cut the range into chunks on a fixed grid of the logical indices, so that
-no block is shared. They neither check nor allocate: that is done before they are called.
+A *law* (``laws.py``) fills contiguous memory, four elements a counter. It is compiled once for each width, and called
+through its address; a *loop* knows where memory lies and how threads share it, and no law, so neither is compiled again
+for each of the other. Loops cut the range into chunks on a fixed grid of the logical indices, so that no counter is
+shared. They neither check nor allocate: that is done before they are called.
 """
 
 from typing import Any, NamedTuple
@@ -16,27 +16,27 @@ from numbainit.targets.cpu.laws import CHUNK, address, inline
 from numbainit.targets.cpu.stack import address_of, as_parts, call_law, parts, stack_array
 
 STRIP = 2048  # numbers in a row of a strip of a sparse matrix, which a thread walks down: long rows, state in L1
-_STRIP_WORDS = STRIP + 8  # whole blocks around them
+_STRIP_WORDS = STRIP + 8  # of all counters that they lie in
 _CHUNK = np.uint64(CHUNK)
 _MOST_AXES = 64  # of a NumPy array
-_PIECE = CHUNK // 2  # elements of a run of a block: with a block of four at each end they fit in a chunk
+_PIECE = CHUNK // 2  # elements of a run of a block: with the others of their counters at each end they fit in a chunk
 _32 = np.uint64(32)
 _0, _1, _3, _4, _7 = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(4), np.uint64(7)
 
 
-# ---- parts: from any element to any element ----
+# ---- stretches: from any element to any element ----
 
 
 @inline
-def _part(law, out, first, stream, numbers):
-    """Fill ``out`` with the elements from ``first`` on, all of whose blocks fit in a chunk."""
+def _stretch(law, out, first, stream, numbers):
+    """Fill ``out`` with the elements from ``first`` on, all of whose counters fit in a chunk."""
     size, skip = np.uint64(out.size), first & _3
-    blocks, block = (skip + size + _3) // _4, first // _4
+    counters, counter = (skip + size + _3) // _4, first // _4
     if skip == _0 and size & _3 == _0 and address_of(out) & _7 == _0:  # words are written in pairs
-        call_law(law, address_of(out), blocks, block, *stream, numbers)
+        call_law(law, address_of(out), counters, counter, *stream, numbers)
     else:
         whole = stack_array(CHUNK, out)
-        call_law(law, address_of(whole), blocks, block, *stream, numbers)
+        call_law(law, address_of(whole), counters, counter, *stream, numbers)
         for i in range(size):
             out[i] = whole[skip + i]
 
@@ -56,8 +56,8 @@ def _chunk_bounds(chunk, first, size):
 
 
 @inline
-def _scatter(part, window, offset, shape, strides, place):
-    """Put ``part`` at the logical places from ``place`` on of an array that lies in ``window`` with these strides."""
+def _scatter(stretch, window, offset, shape, strides, place):
+    """Put ``stretch`` at the places from ``place`` on of an array that lies in ``window`` with these strides."""
     index = stack_array(_MOST_AXES, np.int64(0))
     for axis in range(shape.size - 1, -1, -1):
         index[axis] = place % shape[axis]
@@ -65,10 +65,10 @@ def _scatter(part, window, offset, shape, strides, place):
         offset += index[axis] * strides[axis]
     last = shape.size - 1
     done = 0
-    while done < part.size:
-        run = min(shape[last] - index[last], part.size - done)
+    while done < stretch.size:
+        run = min(shape[last] - index[last], stretch.size - done)
         for i in range(run):
-            window[offset + i * strides[last]] = part[done + i]
+            window[offset + i * strides[last]] = stretch[done + i]
         done += run
         offset += run * strides[last]
         index[last] += run
@@ -80,7 +80,7 @@ def _scatter(part, window, offset, shape, strides, place):
             index[axis] += 1
 
 
-# ---- drivers ----
+# ---- loops ----
 
 
 class Loops(NamedTuple):
@@ -104,7 +104,7 @@ def _contiguous(way, parallel):
         address = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
-            _part(law, out[begin:end], start + begin, stream, address)
+            _stretch(law, out[begin:end], start + begin, stream, address)
 
     return fill
 
@@ -119,9 +119,9 @@ def _strided(way, parallel):
         address = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
-            part = stack_array(CHUNK, window)[: end - begin]
-            _part(law, part, start + begin, stream, address)
-            _scatter(part, window, offset, shape, strides, np.int64(begin))
+            stretch = stack_array(CHUNK, window)[: end - begin]
+            _stretch(law, stretch, start + begin, stream, address)
+            _scatter(stretch, window, offset, shape, strides, np.int64(begin))
 
     return fill
 
@@ -146,10 +146,10 @@ def _block(way, parallel):
                 rest //= shape[axis]
                 place += index * strides[axis]
                 number += index * steps[axis]
-            part = stack_array(CHUNK, window)[: min(_PIECE, shape[last] - begin)]
-            _part(law, part, np.uint64(first) + np.uint64(number), stream, address)
-            for i in range(part.size):
-                window[place + i * strides[last]] = part[i]
+            stretch = stack_array(CHUNK, window)[: min(_PIECE, shape[last] - begin)]
+            _stretch(law, stretch, np.uint64(first) + np.uint64(number), stream, address)
+            for i in range(stretch.size):
+                window[place + i * strides[last]] = stretch[i]
 
     return fill
 
@@ -202,7 +202,7 @@ def _sparse(layout, way, parallel):
                     continue
                 out = matrix[row - top, begin : begin + wide]
                 values = place(out, scratch)
-                _part(law, as_parts(values), first * parts(matrix), stream, address)
+                _stretch(law, as_parts(values), first * parts(matrix), stream, address)
                 for i in range(wide):
                     chosen = np.uint64(words[skip + i]) * (rows - row) < left[i]
                     left[i] -= np.uint64(chosen) << _32

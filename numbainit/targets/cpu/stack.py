@@ -121,9 +121,9 @@ def align_stack(typingctx):
 
 
 @intrinsic
-def call_law(typingctx, address, out, blocks, first, draw, k0, k1, numbers):
+def call_law(typingctx, address, out, counters, first, draw, k0, k1, numbers):
     """Call the compiled law at ``address`` with these integers: see ``cpu_laws.compiled``."""
-    arguments = (address, out, blocks, first, draw, k0, k1, numbers)
+    arguments = (address, out, counters, first, draw, k0, k1, numbers)
 
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)

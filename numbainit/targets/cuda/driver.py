@@ -1,7 +1,7 @@
 """A kernel and its arguments → a launch on the right device and stream; and what else is asked of the driver of a GPU.
 
 Launches go to the array's own stream, on the device that holds it, and wait for nothing. This is the only file that
-imports ``numba.cuda``; ``cuda.py`` has it from here.
+imports ``numba.cuda``; ``fills.py`` has it from here.
 """
 
 import functools

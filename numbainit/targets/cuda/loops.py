@@ -1,8 +1,8 @@
 """Memory on a GPU and a law → the loop of one thread over its share: the bodies of the kernels.
 
-A thread makes whole blocks of four elements: a *law* (``cuda_laws.py``) gives their values, a *code*
-(``cuda_codes.py``) what memory holds of them, and a *put* stores these. All loops begin with ``(thread, threads,
-...)``: the number of the calling thread and how many there are. Blocks are numbered in 64 bits, so an array may hold
+A thread makes all four elements of a counter: a *law* (``laws.py``) gives their values, a *code* (``codes.py``) what
+memory holds of them, and a *put* stores these. All loops begin with ``(thread, threads,
+...)``: the number of the calling thread and how many there are. Counters have 64 bits here, so an array may hold
 more than 2^32 elements. ``where`` says where the elements [first, first + size) of the stream lie; strides count
 elements.
 """
@@ -14,8 +14,8 @@ from numbainit.targets.cuda import laws
 from numbainit.targets.cuda.laws import inline, lane
 from numbainit.targets.cuda.stores import load, store, store_all, store_some
 
-THREADS = 256  # a thread block
-_ROUNDS = np.uint64(32)  # blocks of the stream that a thread walks through before it waits for others, by rejection
+THREADS = 256  # of a thread block
+_ROUNDS = np.uint64(32)  # counters that a thread walks through before it waits for others, by rejection
 _0, _1, _2, _3, _4, _THREADS = (np.uint64(number) for number in (0, 1, 2, 3, 4, THREADS))
 _32 = np.uint64(32)
 
@@ -70,25 +70,25 @@ def _find(place, shape, strides, steps):
     return offset + np.int64(rest) * strides[0], number + rest * np.uint64(steps[0])
 
 
-# ---- laws of more than one block, and what memory holds of their values ----
+# ---- laws of more than one counter, and what memory holds of their values ----
 
 
 def coded(law, code):
-    """What memory holds of the values of a block."""
+    """What memory holds of the values of a counter."""
 
     @inline
-    def codes(stream, block, tag, numbers):
-        v0, v1, v2, v3 = law(stream, block, tag, numbers)
+    def codes(stream, counter, tag, numbers):
+        v0, v1, v2, v3 = law(stream, counter, tag, numbers)
         return code(v0), code(v1), code(v2), code(v3)
 
     return codes
 
 
-def joined(codes, blocks):
-    """The same of so many blocks in a row, a power of two, as one: of small elements it takes more to make 16 bytes."""
-    if blocks == 1:
+def joined(codes, counters):
+    """The same of so many counters in a row, a power of two, as one: small elements take more to make 16 bytes."""
+    if counters == 1:
         return codes
-    half = joined(codes, blocks // 2)
+    half = joined(codes, counters // 2)
 
     @inline
     def both(stream, number, tag, numbers):
@@ -107,9 +107,9 @@ def _range(first, size, length):
 # ---- loops ----
 
 
-def direct(codes, put, blocks):
-    """The loop of a law whose first attempt counts; a thread makes ``blocks`` blocks at a time."""
-    length, run_codes = np.uint64(4 * blocks), joined(codes, blocks)
+def direct(codes, put, counters):
+    """The loop of a law whose first attempt counts; a thread makes the elements of so many ``counters`` at a time."""
+    length, run_codes = np.uint64(4 * counters), joined(codes, counters)
 
     @inline
     def fill(thread, threads, where, first, k0, k1, draw, numbers):
@@ -126,9 +126,9 @@ def direct(codes, put, blocks):
 def by_rejection(law, code, put, kind):
     """The same for a law of which each element takes the first attempt that lies within the bounds.
 
-    In each turn of the loop a thread makes one attempt for its four elements, and goes on to its next block if all have
-    a value: threads of a warp never wait for one that has to try again, only for the end of a tile. At two sigma that
-    takes 1.34 turns a block, where waiting after each block would take 2.25. Longer tiles would gain little, and
+    In each turn of the loop a thread makes one attempt for its four elements, and goes on to its next counter if all
+    have a value: threads of a warp never wait for one that has to try again, only for the end of a tile. At two sigma
+    that takes 1.34 turns a counter, where waiting after each would take 2.25. Longer tiles would gain little, and
     scatter what is written at a time over more memory than the cache holds. What is compared stays in flags, and the
     turns are counted down: both save instructions of every turn.
     """
@@ -143,22 +143,22 @@ def by_rejection(law, code, put, kind):
         tile += thread // _THREADS * length
         step = threads // _THREADS * length
         while tile < end:
-            block = tile + thread % _THREADS
+            counter = tile + thread % _THREADS
             stop = min(tile + length, end)
-            left = np.uint32((stop - block + _THREADS - _1) // _THREADS) if block < stop else np.uint32(0)
+            left = np.uint32((stop - counter + _THREADS - _1) // _THREADS) if counter < stop else np.uint32(0)
             v0, v1, v2, v3 = kind(0), kind(0), kind(0), kind(0)
             n0, n1, n2, n3 = True, True, True, True  # whether an element needs a value
             tag = VALUES
             while left > np.uint32(0):
-                p0, p1, p2, p3 = law(stream, block, tag, numbers)
+                p0, p1, p2, p3 = law(stream, counter, tag, numbers)
                 tag += ATTEMPT
                 v0, v1 = (p0 if n0 else v0), (p1 if n1 else v1)
                 v2, v3 = (p2 if n2 else v2), (p3 if n3 else v3)
                 n0, n1 = not smallest <= v0 <= largest, not smallest <= v1 <= largest
                 n2, n3 = not smallest <= v2 <= largest, not smallest <= v3 <= largest
                 if not (n0 | n1 | n2 | n3):
-                    put(where, np.int64(block * _4) - first, (code(v0), code(v1), code(v2), code(v3)))
-                    block, left, tag = block + _THREADS, left - np.uint32(1), VALUES
+                    put(where, np.int64(counter * _4) - first, (code(v0), code(v1), code(v2), code(v3)))
+                    counter, left, tag = counter + _THREADS, left - np.uint32(1), VALUES
                     n0, n1, n2, n3 = True, True, True, True
             tile += step
 
@@ -207,16 +207,16 @@ def block_by_rejection(law, code, kind):
     return fill
 
 
-def _repeated(blocks):
-    """A function from a word to that word for each element of so many blocks, a power of two."""
-    if blocks == 1:
+def _repeated(counters):
+    """A function from a word to that word for each element of so many counters, a power of two."""
+    if counters == 1:
 
         @inline
         def four(word):
             return word, word, word, word
 
         return four
-    half = _repeated(blocks // 2)
+    half = _repeated(counters // 2)
 
     @inline
     def both(word):
@@ -225,9 +225,9 @@ def _repeated(blocks):
     return both
 
 
-def constant(kind, put, blocks):
+def constant(kind, put, counters):
     """The loop (…, where, bits) that puts one value everywhere: the lowest of its bits as an unsigned integer."""
-    length, repeated = np.uint64(4 * blocks), _repeated(blocks)
+    length, repeated = np.uint64(4 * counters), _repeated(counters)
 
     @inline
     def fill(thread, threads, where, bits):
@@ -245,9 +245,9 @@ def _load(address, place, last, like):
     return load(address, place if place < last else last, like)
 
 
-def _loaded(like, code, blocks):
-    """What memory shall hold of as many neighbours as are in so many blocks, a power of two, none after ``last``."""
-    if blocks == 1:
+def _loaded(like, code, counters):
+    """What memory shall hold of as many neighbours as are in so many counters, a power of two, none after ``last``."""
+    if counters == 1:
 
         @inline
         def four(source, place, last):
@@ -259,7 +259,7 @@ def _loaded(like, code, blocks):
             )
 
         return four
-    half, length = _loaded(like, code, blocks // 2), np.int64(2 * blocks)
+    half, length = _loaded(like, code, counters // 2), np.int64(2 * counters)
 
     @inline
     def both(source, place, last):
@@ -268,9 +268,9 @@ def _loaded(like, code, blocks):
     return both
 
 
-def copy(like, code, put, blocks):
+def copy(like, code, put, counters):
     """The loop (…, where, source): floats that follow each other at an address, as memory shall hold them."""
-    length, loaded = np.uint64(4 * blocks), _loaded(like, code, blocks)
+    length, loaded = np.uint64(4 * counters), _loaded(like, code, counters)
 
     @inline
     def fill(thread, threads, where, source):

@@ -10,7 +10,6 @@ from typing import TypeAlias
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.memory.arrays import Array
 from numbainit.targets.choose import choose
-from numbainit.targets.target import Filling
 from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.laws import Law
 
@@ -21,13 +20,16 @@ def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None =
     """Fill ``array``, which may be a block of a larger one, with the law's values for the generator's next draw."""
     if block is not None:
         whole_shape(array.shape, block)
-    draw(choose(array).filling(array, law, block), generator)
+    choose(array).filling(array, law, block)(as_generator(generator).next_stream())
 
 
 def fill_splits(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:
     """Fill ranges of ``array``, each given by an index and with a law of its own, for one draw."""
     whole, target = whole_block(array.shape, block), choose(array)
-    draw([target.filling(array[index], law, whole.within(index)) for index, law in laws], generator)
+    fillings = [target.filling(array[index], law, whole.within(index)) for index, law in laws]
+    stream = as_generator(generator).next_stream()
+    for filling in fillings:
+        filling(stream)
 
 
 def fill_constant(array: Array, value: complex, block: Block | None = None) -> None:
@@ -35,13 +37,3 @@ def fill_constant(array: Array, value: complex, block: Block | None = None) -> N
     if block is not None:
         whole_shape(array.shape, block)
     choose(array).constant(array, value)
-
-
-def draw(filling: Filling | Sequence[Filling], generator: GeneratorLike) -> None:
-    """Take the generator's next draw, and fill."""
-    stream = as_generator(generator).next_stream()
-    if callable(filling):
-        filling(stream)
-        return
-    for one in filling:
-        one(stream)

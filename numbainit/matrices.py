@@ -9,24 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.fill import draw, fill_constant
-from numbainit.generator import GeneratorLike
-from numbainit.memory.arrays import Array, view_at
+from numbainit.generator import GeneratorLike, as_generator
+from numbainit.memory.arrays import Array, diagonal, view_at
 from numbainit.targets.choose import choose
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.layouts import LayoutLike, axes_by_kind
 from numbainit.weights.numbers import real, whole
-
-
-class Diagonal(NamedTuple):
-    """``length`` elements from row and column on, one of each row and column; ``times`` of them, ``apart`` rows."""
-
-    row: int
-    column: int
-    length: int
-    times: int = 1
-    apart: int = 0
 
 
 def eye(array: Array, block: Block | None) -> None:
@@ -38,8 +27,10 @@ def eye(array: Array, block: Block | None) -> None:
         whole_shape(array.shape, block)
         row, column = (max(begin - block.start[axis], 0) for axis, begin in enumerate(reversed(block.start)))
     rows, columns = array.shape
-    fill_constant(array, 0.0)
-    _write_ones(array, Diagonal(row, column, min(rows - row, columns - column)))
+    target, length = choose(array), min(rows - row, columns - column)
+    target.constant(array, 0.0)
+    if length > 0:
+        target.constant(diagonal(array, row, column, length), 1.0)
 
 
 def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
@@ -51,16 +42,19 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
     if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
         raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
     order = sum(kinds, ())
-    within = whole_block(array.shape, block)
-    shape, start = ([values[axis] for axis in order] for values in (within.shape, within.start))
+    whole, begin = (array.shape, (0,) * array.ndim) if block is None else (whole_shape(array.shape, block), block.start)
+    shape, start = ([values[axis] for axis in order] for values in (whole, begin))
     if shape[0] % count:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={count}")
-    fill_constant(array, 0.0)
-    kernel = array.transpose(order)
+    target, kernel = choose(array), array.transpose(order)
+    target.constant(array, 0.0)
     centre = [size // 2 - begin for size, begin in zip(shape[2:], start[2:], strict=True)]
     if kernel.size and all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
-        for diagonal in _passed(shape, start, kernel.shape, count):
-            _write_ones(kernel, diagonal, centre)
+        across, along = kernel.strides[:2]
+        for one in _passed(shape, start, kernel.shape, count):
+            lengths, strides = (one.times, one.length), (one.apart * across, across + along)
+            if one.length > 0:
+                target.constant(view_at(kernel, (one.row, one.column, *centre), lengths, strides), 1.0)
 
 
 def _checked_groups(groups: object) -> int:
@@ -71,6 +65,16 @@ def _checked_groups(groups: object) -> int:
     if count < 1:
         raise InvalidValueError(f"groups must be at least 1, got {count}")
     return count
+
+
+class Diagonal(NamedTuple):
+    """``length`` elements from row and column on, one of each row and column; ``times`` of them, ``apart`` rows."""
+
+    row: int
+    column: int
+    length: int
+    times: int
+    apart: int
 
 
 def _passed(shape: Sequence[int], start: Sequence[int], part: Sequence[int], groups: int) -> Iterator[Diagonal]:
@@ -91,16 +95,6 @@ def _passed(shape: Sequence[int], start: Sequence[int], part: Sequence[int], gro
             yield Diagonal(top - begin, top - corner - start[1], bottom - top, times, outputs)
 
 
-def _write_ones(array: Array, diagonal: Diagonal, centre: Sequence[int] = ()) -> None:
-    """Ones on a diagonal of the first two axes of an array, at an index of the others."""
-    if diagonal.length <= 0:
-        return
-    across, along = array.strides[:2]
-    lengths, strides = (diagonal.times, diagonal.length), (diagonal.apart * across, across + along)
-    ones = view_at(array, (diagonal.row, diagonal.column, *centre), lengths, strides)
-    choose(ones).constant(ones, 1.0)
-
-
 def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
@@ -110,7 +104,8 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, 
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
     law = laws.normal(0.0, std, array.dtype)
     within = whole_block(array.shape, block)
-    draw(choose(array).filling_sparse(array, math.ceil(share * within.shape[0]), law, within), generator)
+    filling = choose(array).filling_sparse(array, math.ceil(share * within.shape[0]), law, within)
+    filling(as_generator(generator).next_stream())
 
 
 def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
@@ -121,7 +116,8 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
     experts, outputs, *others = axes_by_kind(layout, array.ndim)
     weights = array.transpose(sum(others, experts + outputs))
     count, rows = (math.prod(array.shape[axis] for axis in axes) for axes in (experts, outputs))
-    draw(choose(array).filling_orthogonal(weights, count, rows, scale), generator)
+    filling = choose(array).filling_orthogonal(weights, count, rows, scale)
+    filling(as_generator(generator).next_stream())
 
 
 def _dimensions(array: Array) -> str:

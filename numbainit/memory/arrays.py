@@ -1,5 +1,6 @@
 """What a user passed → an array that can be filled in place, of NumPy or on a GPU, or an error that says what to do."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -103,16 +104,24 @@ def _may_overlap(array: Array) -> bool:
     return False
 
 
+def diagonal(array: Array, row: int, column: int, length: int) -> Array:
+    """So many elements of a matrix, from row and column on, one of each row and column."""
+    if type(array) is np.ndarray and array.flags.c_contiguous:  # a slice takes less time than any other view
+        step = array.shape[1] + 1
+        begin = row * (step - 1) + column
+        return array.ravel()[begin : begin + (length - 1) * step + 1 : step]
+    return view_at(array, (row, column), (length,), (sum(array.strides),))
+
+
 def view_at(array: Array, index: Sequence[int], shape: Sequence[int], strides: Sequence[int]) -> Array:
     """Some of the elements: the first is the one at ``index``, and neighbours are so many bytes apart.
 
     Nothing is checked. In contiguous memory it takes a tenth of the time of NumPy's ``as_strided``.
     """
     if isinstance(array, DeviceArray):
-        offset = sum(place * stride for place, stride in zip(index, array.strides, strict=True))
-        return array.view_at(offset, tuple(shape), tuple(strides))
+        return array.view_at(sum(map(operator.mul, index, array.strides)), tuple(shape), tuple(strides))
     if array.flags.c_contiguous:
-        offset = sum(place * stride for place, stride in zip(index, array.strides, strict=True))
+        offset = sum(map(operator.mul, index, array.strides))
         return np.ndarray(shape, array.dtype, array, offset, strides)
     rest = array[tuple(slice(place, None) for place in index)].view(f"V{array.itemsize}")  # NumPy names all of these
     return np.lib.stride_tricks.as_strided(rest, shape, strides).view(array.dtype)

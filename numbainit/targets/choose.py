@@ -12,7 +12,7 @@ from numbainit.targets.target import Target
 
 def choose(array: Array) -> Target:
     """The CPU for an ndarray, CUDA for an array on a GPU."""
-    return cuda() if isinstance(array, DeviceArray) else cpu
+    return cuda() if type(array) is DeviceArray else cpu
 
 
 @functools.cache

@@ -93,4 +93,7 @@ def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Bloc
 
 def constant(array: np.ndarray, value: complex) -> None:
     """Write one value everywhere; ml_dtypes' own assignment takes no notice of the byte order."""
-    array[...] = value if array.dtype.isnative else np.full(1, value, array.dtype.newbyteorder("="))
+    if array.dtype.isnative:
+        array.fill(value)
+    else:
+        array[...] = np.full(1, value, array.dtype.newbyteorder("="))

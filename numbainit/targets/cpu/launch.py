@@ -13,6 +13,7 @@ from typing import Any
 from numbainit.generator import Stream
 from numbainit.targets.target import Filling
 
+LOST = (OSError, EOFError, pickle.UnpicklingError)  # what a cache on the disk raises where it is full, gone or spoilt
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
 
 
@@ -78,22 +79,24 @@ def threads() -> int:
 
 def launching(ways: Any, size: int, before: tuple, after: tuple) -> Filling:
     """What runs the serial or the parallel one of two loops, with a stream between its other arguments."""
+    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
+        serial = ways.serial
 
-    def launch(stream: Stream) -> None:
-        arguments = (*before, *stream, *after)
-        if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
-            call(ways.serial, arguments)
-        else:
-            _launcher.launch(ways.parallel, arguments)
+        def launch(stream: Stream) -> None:
+            try:
+                serial(*before, *stream, *after)
+            except LOST:
+                call(serial, (*before, *stream, *after))
 
-    return launch
+        return launch
+    return lambda stream: _launcher.launch(ways.parallel, (*before, *stream, *after))
 
 
 def call(kernel: Any, arguments: tuple) -> None:
     """Call a kernel; where its first call finds the cache on the disk full, gone or spoilt, do without that."""
     try:
         kernel(*arguments)
-    except (OSError, EOFError, pickle.UnpicklingError):
+    except LOST:
         from numbainit.targets.cache import forget
 
         forget(kernel)

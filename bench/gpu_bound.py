@@ -13,8 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import numpy as np
 import pytest
 
-import gpu
 import numbainit as init
+from emulator import gpu
 from numbainit.memory.dtypes import small_dtype
 
 INSTRUCTIONS = 132 * 128 * 1.755e9  # of threads, a second: an H100 SXM's multiprocessors at its boost clock

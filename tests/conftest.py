@@ -1,11 +1,48 @@
-"""What must be settled before a framework is imported, as Keras reads its backend once; what test processes share."""
+"""Two sizes of the suite, what must be settled before a framework is imported, and what test processes share.
+
+The light suite is README's command: every room, each law's bits and distribution, from an empty cache in two minutes.
+What is marked ``full`` runs with ``--full`` only: more dtypes, sizes and layouts, other libraries, kernels of a GPU.
+"""
 
 import importlib.util
 import os
+import re
 import sys
+from pathlib import Path
+
+import pytest
 
 installed = [name for name in ("jax", "torch", "tensorflow") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", installed[0] if installed else "numpy")
+# Processes that tests start import the package that is tested, and find its compiled kernels: not another copy that
+# lies in the current folder, where Python would look first.
+package = str(Path(importlib.util.find_spec("numbainit").origin).parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="run all tests: what is marked 'full' too")
+
+
+def pytest_report_header(config):
+    return "suite: full" if config.getoption("full") else "suite: light (--full runs all)"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """A module that is marked as a whole is not even imported by the light suite: frameworks take seconds."""
+    if config.getoption("full") or collection_path.suffix != ".py":
+        return None
+    whole = re.search(r"^pytestmark = .*\bpytest\.mark\.full\b", collection_path.read_text("utf-8"), re.MULTILINE)
+    return True if whole else None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("full"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
 
 
 def pytest_sessionfinish(session):
@@ -15,6 +52,7 @@ def pytest_sessionfinish(session):
         session.config.workeroutput["spent"] = budget.spent()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
     """The shares of :mod:`budget` are cut for the p-values of all processes together."""
     import budget

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import numbainit
+from cases import thinned
 
 ROOT = Path(__file__).parent.parent
 README, INDEX = ROOT / "README.md", ROOT / "docs" / "index.md"
@@ -21,12 +22,14 @@ NEEDED = {
     "from-torch.md": ("torch",),
     "from-jax-and-keras.md": ("jax", "flax", "keras"),
 }
+FULL = {"torch", "jax", "flax", "keras"}  # what the full suite installs
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(numbainit.__path__, "numbainit.")
     if module.name != "numbainit.__main__"  # importing it runs the command line
 )
+FRAMEWORKS = ("numbainit.jax", "numbainit.keras", "numbainit.torch", "numbainit.targets.cuda")
 PUBLIC = [name for name in numbainit.__all__ if not name.startswith("_") and name != "default_generator"]
 
 
@@ -49,7 +52,7 @@ def run_examples(path):
 # ---- examples ----
 
 
-@pytest.mark.parametrize("module", ["numbainit", *MODULES])
+@pytest.mark.parametrize("module", thinned(["numbainit", *MODULES], lambda name: not name.startswith(FRAMEWORKS)))
 def test_docstring_examples_run(module):
     try:
         found = importlib.import_module(module)
@@ -60,7 +63,9 @@ def test_docstring_examples_run(module):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, on torch
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize(
+    "page", thinned(PAGES, lambda page: not FULL.intersection(NEEDED.get(page.name, ()))), ids=name_of
+)
 def test_page_examples_run(page, tmp_path, monkeypatch):
     for package in NEEDED.get(page.name, ()):
         pytest.importorskip(package, reason=f"the examples of {page.name} need {package}")

@@ -7,23 +7,27 @@ import operator
 import numpy as np
 import pytest
 
+import cases
 import numbainit as init
 from numbainit import functional
 
-NEEDED = {"constant": (0.5,), "sparse": (0.5,)}
 NAMES = functional.__all__
-RANDOM = [name for name in NAMES if name not in ("constant", "ones", "zeros", "eye", "dirac")]
+RANDOM = [name[:-1] for name in cases.RANDOM]
 ANY_SHAPE = ["uniform", "normal", "trunc_normal", "constant", "ones", "zeros", "bits"]
 KEYWORDS = ["dtype", "device", "like", "generator"]
 
 
 def shape_for(name):
-    return (4, 6, 3) if name == "dirac" else (4, 6)
+    return cases.shape_for(name + "_")
+
+
+def needed(name):
+    return cases.NEEDED.get(name + "_", {})
 
 
 def new(name, *shape, **keywords):
     """Call the function with ``shape``, or with one that it takes."""
-    return getattr(init, name)(*(shape or [shape_for(name)]), *NEEDED.get(name, ()), **keywords)
+    return getattr(init, name)(*(shape or [shape_for(name)]), **needed(name), **keywords)
 
 
 def source(name, seed=3):
@@ -31,11 +35,11 @@ def source(name, seed=3):
 
 
 def in_place(name, array):
-    return getattr(init, name + "_")(array, *NEEDED.get(name, ()), **source(name))
+    return cases.call(name + "_", array, **source(name))
 
 
 def test_each_in_place_function_has_one():
-    assert sorted(NAMES) == sorted(name[:-1] for name in init.__all__ if name.endswith("_"))
+    assert sorted(NAMES) == sorted(name[:-1] for name in cases.NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -184,7 +188,7 @@ def test_parameters_are_checked(name):
     generator = init.Generator(0)
     keywords = {"generator": generator} if name in RANDOM else {}
     with pytest.raises(init.InvalidValueError):
-        getattr(init, name)(shape, *NEEDED.get(name, ()), **wrong, **keywords)
+        getattr(init, name)(shape, **{**needed(name), **wrong}, **keywords)
     assert generator.draws == 0
 
 
@@ -346,6 +350,7 @@ def test_zero_elements_warn_as_in_place():
             assert new(name, (0, 3)).shape == (0, 3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float8_e4m3fn", "complex64"])
 def test_like_a_torch_tensor(dtype):
     torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -357,6 +362,7 @@ def test_like_a_torch_tensor(dtype):
     assert init.normal(3, dtype=tensor.dtype, like=tensor).dtype == tensor.dtype
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_like_a_jax_array(name):
     jax = pytest.importorskip("jax", reason="jax is not installed")
@@ -366,6 +372,7 @@ def test_like_a_jax_array(name):
     assert np.array_equal(array, new(name, **how))
 
 
+@pytest.mark.full
 def test_like_a_jax_array_of_a_small_dtype():
     jax = pytest.importorskip("jax", reason="jax is not installed")
     array = init.normal((30, 20), dtype=jax.numpy.bfloat16, like=jax.numpy.zeros(1), generator=3)
@@ -373,6 +380,7 @@ def test_like_a_jax_array_of_a_small_dtype():
     assert np.asarray(array).tobytes() == init.normal((30, 20), dtype="bfloat16", generator=3).tobytes()
 
 
+@pytest.mark.full
 def test_like_a_jax_array_that_cannot_be():
     jax = pytest.importorskip("jax", reason="jax is not installed")
     with pytest.raises(init.InvalidTypeError, match="half as wide"):

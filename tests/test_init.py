@@ -1,7 +1,7 @@
 """The functions of torch.nn.init: their signatures, what they return, which draws they take, how they scale and warn.
 
-The laws are tested in test_stream.py and tests/statistics, their parameters in test_parameters.py, the arrays that
-they take in test_arrays.py, torch itself in test_peers.py.
+The laws are tested in test_stream.py and tests/statistics, their parameters in weights/test_laws.py, the
+arrays that they take in memory/test_arrays.py, torch itself in test_peers.py.
 """
 
 import inspect
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from cases import NAMES, NEEDED, RANDOM, call, dtype_for, shape_for
 
-NAMES = [name for name in init.__all__ if name.endswith("_")]
 SIGNATURES = {
     "uniform_": "(tensor, a=0.0, b=1.0, generator=None)",
     "normal_": "(tensor, mean=0.0, std=1.0, generator=None)",
@@ -31,18 +31,11 @@ SIGNATURES = {
     "sparse_": "(tensor, sparsity, std=0.01, generator=None)",
     "bits_": "(tensor, generator=None)",
 }
-RANDOM = [name for name, signature in SIGNATURES.items() if "generator" in signature]
-NEEDED = {"constant_": (0.5,), "sparse_": (0.5,)}
 
 
 def empty(name, shape=None):
     """An array that the function takes."""
-    shape = shape or ((4, 6, 3) if name == "dirac_" else (4, 6))
-    return np.full(shape, 7, "u4" if name == "bits_" else "f4")
-
-
-def call(name, array, **keywords):
-    return getattr(init, name)(array, *NEEDED.get(name, ()), **keywords)
+    return np.full(shape or shape_for(name), 7, dtype_for(name))
 
 
 #: by keyword only, where torch has none
@@ -58,7 +51,8 @@ def bare(function):
 
 
 def test_every_function_is_listed_here():
-    assert set(NAMES) == set(SIGNATURES)
+    assert {name for name in init.__all__ if name.endswith("_")} == set(SIGNATURES) == set(NAMES)
+    assert [name for name, signature in SIGNATURES.items() if "generator" in signature] == RANDOM
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
@@ -78,8 +72,7 @@ def test_the_same_object_comes_back_filled(name):
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_the_array_can_be_named(name):
     array = empty(name)
-    needed = {"constant_": {"val": 0.5}, "sparse_": {"sparsity": 0.5}}.get(name, {})
-    assert getattr(init, name)(tensor=array, **needed) is array
+    assert getattr(init, name)(tensor=array, **NEEDED.get(name, {})) is array
 
 
 @pytest.mark.parametrize("name", RANDOM)

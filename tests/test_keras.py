@@ -22,7 +22,7 @@ except ImportError as error:
 import numbainit.keras as nk
 
 # Keras converts tensors in a way that NumPy deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [pytest.mark.full, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 LAWS = {
     "Uniform": ("uniform", (5, 3), {"a": -1.0, "b": 2.0}),
     "Normal": ("normal", (5, 3), {"mean": 1.0, "std": 0.5}),
@@ -235,10 +235,3 @@ def in_another_process(code, backend):
 def test_the_same_values_on_torch():
     done = in_another_process(OTHER, "torch")
     assert done.returncode == 0, done.stderr
-
-
-def test_without_keras():
-    code = "import sys; sys.modules['keras'] = None\nimport numbainit.keras"
-    done = in_another_process(code, "jax")
-    assert "MissingExtraError: numbainit.keras needs Keras 3 and the backend" in done.stderr
-    assert 'pip install "numbainit[keras]"' in done.stderr

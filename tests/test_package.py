@@ -108,6 +108,17 @@ print(json.dumps([m for m in {HEAVY} if m in sys.modules]))
     assert set(python(code)) <= {"numba", "llvmlite", "scipy"}  # Numba imports SciPy where it finds it
 
 
+@pytest.mark.parametrize(
+    ("adapter", "library", "needs"),
+    [("jax", "jax", "JAX"), ("keras", "keras", "Keras 3 and the backend"), ("torch", "torch", "torch")],
+)
+def test_an_adapter_names_the_extra_that_is_missing(adapter, library, needs):
+    code = f"import sys; sys.modules[{library!r}] = None\nimport numbainit\nimport numbainit.{adapter}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert f"MissingExtraError: numbainit.{adapter} needs {needs}" in done.stderr
+    assert f'pip install "numbainit[{adapter}]"' in done.stderr
+
+
 def test_one_file_imports_the_cuda_target_of_numba():
     """What stands behind it may change, and one file then."""
     imported = re.compile(r"^\s*(?:from|import) (?:numba\.)?cuda\b|^\s*from numba import .*\bcuda\b", re.MULTILINE)

@@ -15,7 +15,9 @@ import pytest
 from scipy import stats
 
 import numbainit as init
+from cases import NEEDED, shape_for
 
+pytestmark = pytest.mark.full
 torch = pytest.importorskip("torch", reason="compares with torch: pip install 'numbainit[peers]'")
 nn = torch.nn.init
 
@@ -23,11 +25,6 @@ N = 2**18
 FALSE_ALARM = 1e-6
 OLD_NAMES = [name for name in nn.__all__ if not name.endswith("_") and name != "calculate_gain"]
 IN_PLACE = [name for name in nn.__all__ if name.endswith("_")]
-NEEDED = {"constant_": (0.5,), "sparse_": (0.5,)}
-
-
-def shape_for(name):
-    return (4, 6, 3) if name == "dirac_" else (4, 6)
 
 
 def same_law(ours, theirs):
@@ -84,17 +81,17 @@ def test_signatures(name):
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_return_value(name):
     array, tensor = np.empty(shape_for(name), "f4"), torch.empty(shape_for(name))
-    assert getattr(init, name)(array, *NEEDED.get(name, ())) is array
-    assert getattr(nn, name)(tensor, *NEEDED.get(name, ())) is tensor
+    assert getattr(init, name)(array, **NEEDED.get(name, {})) is array
+    assert getattr(nn, name)(tensor, **NEEDED.get(name, {})) is tensor
 
 
 @pytest.mark.parametrize("name", OLD_NAMES)
 def test_old_spellings(name):
     array, tensor = np.empty(shape_for(name + "_"), "f4"), torch.empty(shape_for(name + "_"))
     with pytest.warns(FutureWarning) as ours:
-        assert getattr(init, name)(array, *NEEDED.get(name + "_", ())) is array
+        assert getattr(init, name)(array, **NEEDED.get(name + "_", {})) is array
     with pytest.warns(FutureWarning) as theirs:
-        assert getattr(nn, name)(tensor, *NEEDED.get(name + "_", ())) is tensor
+        assert getattr(nn, name)(tensor, **NEEDED.get(name + "_", {})) is tensor
     assert [str(w.message) for w in ours] == [str(w.message) for w in theirs]
     assert [w.filename for w in ours] == [w.filename for w in theirs] == [__file__]
 
@@ -243,7 +240,7 @@ def test_kaiming_of_zero_elements(name, shape, arguments):
 def test_zero_elements(name, shape):
     """Nobody warns, and both give the same object back."""
     for module, thing in ((init, np.empty(shape, "f4")), (nn, torch.empty(shape))):
-        assert getattr(module, name)(thing, *NEEDED.get(name, ())) is thing
+        assert getattr(module, name)(thing, **NEEDED.get(name, {})) is thing
 
 
 def test_zero_by_zero_where_torch_divides_by_zero():
@@ -369,8 +366,8 @@ def test_the_old_spelling_fills_a_tensor():
 def test_the_memory_of_a_tensor_is_filled(name):
     parameter = torch.nn.Parameter(torch.zeros(shape_for(name)))
     keywords = {} if name in ("constant_", "ones_", "zeros_", "eye_", "dirac_") else {"generator": 0}
-    assert getattr(init, name)(parameter, *NEEDED.get(name, ()), **keywords) is parameter
-    want = getattr(init, name)(np.empty(shape_for(name), "f4"), *NEEDED.get(name, ()), **keywords)
+    assert getattr(init, name)(parameter, **NEEDED.get(name, {}), **keywords) is parameter
+    want = getattr(init, name)(np.empty(shape_for(name), "f4"), **NEEDED.get(name, {}), **keywords)
     assert np.array_equal(parameter.detach().numpy(), want)
     assert parameter.requires_grad
 
@@ -431,7 +428,7 @@ def jax():
 def test_jax_arrays_are_refused_naming_the_functional_form(jax, name):
     array = jax.numpy.zeros(shape_for(name))
     with pytest.raises(init.InvalidTypeError, match=rf"immutable.*numbainit\.{name[:-1]}\(") as caught:
-        getattr(init, name)(array, *NEEDED.get(name, ()))
+        getattr(init, name)(array, **NEEDED.get(name, {}))
     assert "jax" in str(caught.value).partition(":")[0]
     assert not array.any()
 

@@ -8,6 +8,7 @@ import pytest
 
 import numbainit as init
 import reference
+from cases import LIGHT_DTYPES, is_light, thinned
 from numbainit.targets.choose import choose
 from numbainit.targets.cpu.launch import PARALLEL_FROM
 from numbainit.weights import laws as parameters
@@ -15,6 +16,7 @@ from numbainit.weights import laws as parameters
 CHUNK = 4096  # elements that a thread fills at a time
 SERIAL, PARALLEL = 3 * CHUNK + 5, PARALLEL_FROM + CHUNK + 7  # filled by one thread, and by all
 SEED = 20261103
+all_cases = pytest.mark.parametrize("case", thinned(reference.CASES, is_light), ids=reference.case_name)
 
 
 def fill(case, array, generator):
@@ -40,7 +42,7 @@ def places(size, *, seed=0, some=120):
     return np.unique(chosen[(chosen >= 0) & (chosen < size)])
 
 
-@pytest.mark.parametrize("case", reference.CASES, ids=reference.case_name)
+@all_cases
 def test_law_has_the_bits_of_the_reference(case):
     array = fill(case, np.empty(PARALLEL, case[2]), SEED)
     indices = places(PARALLEL)
@@ -48,7 +50,7 @@ def test_law_has_the_bits_of_the_reference(case):
     assert_same_bits(fill(case, np.empty(SERIAL, case[2]), SEED), array[:SERIAL])
 
 
-@pytest.mark.parametrize("case", reference.CASES, ids=reference.case_name)
+@all_cases
 def test_short_arrays(case):
     """Every length up to two blocks and one: the words of a block that is cut off are dropped."""
     expected = reference.case_elements(case, reference.key_of_seed(3), 0, range(9))
@@ -56,7 +58,7 @@ def test_short_arrays(case):
         assert_same_bits(fill(case, np.empty(size, case[2]), 3), expected[:size])
 
 
-@pytest.mark.parametrize("case", reference.CASES[::3], ids=reference.case_name)
+@pytest.mark.parametrize("case", thinned(reference.CASES[::3], is_light), ids=reference.case_name)
 def test_successive_draws(case):
     generator = init.Generator(8)
     for draw in range(4):
@@ -79,7 +81,7 @@ PARTS = [case for case in reference.CASES if case[2] not in ("int32", "int64")][
 
 
 @pytest.mark.parametrize("first", [1, 2, 3, 5, CHUNK - 1, CHUNK, 12345, 2**31 - 7, 2**32 + 1])
-@pytest.mark.parametrize("case", PARTS, ids=reference.case_name)
+@pytest.mark.parametrize("case", thinned(PARTS, is_light), ids=reference.case_name)
 def test_a_part_alone(case, first):
     key = reference.key_of_seed(9)
     for size in (1, 6, 23):
@@ -87,7 +89,7 @@ def test_a_part_alone(case, first):
         assert_same_bits(got, reference.case_elements(case, key, 1, range(first, first + size)))
 
 
-@pytest.mark.parametrize("case", PARTS, ids=reference.case_name)
+@pytest.mark.parametrize("case", thinned(PARTS, is_light), ids=reference.case_name)
 @pytest.mark.parametrize("size", [CHUNK + 50, PARALLEL])
 def test_more_than_2_to_the_32_blocks(case, size):
     """Element 2^34 is where the second counter word starts to count."""
@@ -106,7 +108,7 @@ def test_late_draws(draw, dtype):
 
 
 @pytest.mark.parametrize("key", [(0, 0), (2**32 - 1, 2**32 - 1), (2**31, 1)])
-@pytest.mark.parametrize("case", reference.CASES[::7], ids=reference.case_name)
+@pytest.mark.parametrize("case", thinned(reference.CASES[::7], is_light), ids=reference.case_name)
 def test_keys_at_the_edges(key, case):
     array = fill(case, np.empty(50, case[2]), init.Generator.from_key(*key))
     assert_same_bits(array, reference.case_elements(case, key, 0, range(50)))
@@ -145,7 +147,10 @@ def test_numpy_generator_gives_a_key():
 
 
 @pytest.mark.parametrize(("shape", "sparsity", "std"), reference.SPARSE_CASES)
-@pytest.mark.parametrize("dtype", [*reference.FLOAT_DTYPES, "bfloat16", "float8_e4m3fnuz", "complex64", "complex128"])
+@pytest.mark.parametrize(
+    "dtype",
+    thinned([*reference.FLOAT_DTYPES, "bfloat16", "float8_e4m3fnuz", "complex64", "complex128"], LIGHT_DTYPES),
+)
 def test_sparse_has_the_bits_of_the_reference(shape, sparsity, std, dtype):
     generator = init.Generator(11)
     for draw in range(2):

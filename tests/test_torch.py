@@ -2,8 +2,6 @@
 
 import copy
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from numbainit.command import cli
 from numbainit.recipes.rules import Rule, rules
 from numbainit.recipes.rules import initializer as law
 
+pytestmark = pytest.mark.full
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
 
 from numbainit.torch import initialize, initializer  # noqa: E402
@@ -251,13 +250,6 @@ def test_initializers_are_checked_when_they_are_made():
         initializer("normal", mode="fan_in")
     with pytest.raises(init.InvalidTypeError, match="got str"):
         initializer("normal", generator="x")
-
-
-def test_without_torch():
-    code = "import sys; sys.modules['torch'] = None\nimport numbainit.torch"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert "MissingExtraError: numbainit.torch needs torch" in done.stderr
-    assert 'pip install "numbainit[torch]"' in done.stderr
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from numba import njit
 
+from cases import thinned
 from numbainit.scalar.encodings import encode
 from numbainit.scalar.formats import SMALL
 
+LIGHT = ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2fnuz"]
 
-@pytest.fixture(scope="module", params=SMALL)
+
+@pytest.fixture(scope="module", params=thinned(SMALL, LIGHT))
 def form(request):
     return SMALL[request.param]
 

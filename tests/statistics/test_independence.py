@@ -19,6 +19,7 @@ from scipy import fft, special, stats
 
 import budget
 import numbainit as init
+from cases import thinned
 
 SEED = 20261123
 N = 1 << 22
@@ -77,8 +78,8 @@ SERIES = {
     "tail": lambda array: init.trunc_normal_(array, a=2.0, b=9.0, generator=SEED),
     "narrow": lambda array: init.trunc_normal_(array, a=-0.5, b=0.25, generator=SEED),
 }
-all_series = pytest.mark.parametrize("series", SERIES)
-both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
+all_series = pytest.mark.parametrize("series", thinned(SERIES, ["normal", "redrawn-often"]))
+both_dtypes = pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float32"]))
 
 
 @both_dtypes
@@ -120,7 +121,7 @@ def test_triples_of_uniforms_fill_the_cube(dtype):
 
 
 @both_dtypes
-@pytest.mark.parametrize("pair", list(itertools.combinations(range(4), 2)), ids=str)
+@pytest.mark.parametrize("pair", thinned(itertools.combinations(range(4), 2), [(0, 1), (1, 2)]), ids=str)
 def test_normals_of_a_block_are_independent(pair, dtype):
     """Elements 0 and 1 share their two words, as do 2 and 3; the other pairs share nothing but the block."""
     blocks = special.ndtr(init.normal_(np.empty((N // 2, 4), dtype), generator=SEED)[:, pair].astype(np.float64))
@@ -191,6 +192,7 @@ def test_words_are_those_of_the_laws():
     assert np.array_equal(wide * 2.0**53, (words >> np.uint64(11)).astype(np.float64))
 
 
+@pytest.mark.full
 def test_low_words_of_float64():
     """The bits of a float64 uniform that a float32 does not have are as good, and independent of the others."""
     uniforms = init.uniform_(np.empty(N, "float64"), generator=SEED)
@@ -251,7 +253,7 @@ FAMILIES = {
         init.Generator.from_key(*key, draws=d) for d in range(STREAMS // 2) for key in ((d, 0), (0, d + 1))
     ],
 }
-all_families = pytest.mark.parametrize("family", FAMILIES)
+all_families = pytest.mark.parametrize("family", thinned(FAMILIES, ["draws", "small-seeds", "layers", "children"]))
 PAIRS = np.triu_indices(STREAMS, 1)
 
 
@@ -297,7 +299,7 @@ def test_neighbours_share_no_stretch(family):
     budget.chi_square(counts, LENGTH / counts.size, "pairs of the first two")
 
 
-@pytest.mark.parametrize("family", ["draws", "seeds", "layers", "children"])
+@pytest.mark.parametrize("family", thinned(["draws", "seeds", "layers", "children"], ["draws"]))
 def test_truncated_normals_of_neighbours(family):
     """Rejection steps through attempts in the counter's last word, beside the draw: they must not meet."""
     rows = np.empty((STREAMS, LENGTH), "float32")

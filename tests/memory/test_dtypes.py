@@ -14,12 +14,13 @@ import pytest
 
 import budget
 import numbainit as init
+from cases import thinned
 from numbainit.scalar.formats import SMALL
 
 INF = math.inf
 SIZE = 40_007  # all threads, and no whole number of blocks
-every = pytest.mark.parametrize("name", SMALL)
-both = pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+every = pytest.mark.parametrize("name", thinned(SMALL, ["bfloat16"]))
+both = pytest.mark.parametrize("dtype", thinned(["complex64", "complex128"], ["complex64"]))
 
 
 def bits(array):
@@ -132,16 +133,20 @@ def test_no_value_leaves_its_bounds(bounds, name):
 
 @pytest.mark.parametrize(
     ("law", "name", "values"),
-    [
-        ((0.9971, 1e-5, 0.997, 1.0), "bfloat16", {1.0}),
-        ((0.9, 1e-6, 0.0, 0.93), "float8_e4m3fn", {0.875}),
-        ((5.0, 1e-6, 4.9, 6.0), "float8_e5m2", {5.0, 6.0}),
-        ((0.0, 1.0, 448.0, INF), "float8_e4m3fn", {448.0}),
-        ((0.0, 1.0, 60000.0, INF), "float16", {60000.0}),
-        ((0.0, 1e-30, 1e-3, 1.0), "float8_e4m3fn", {2.0**-9}),
-        ((0.0, 1e-9, -1e-6, 0.4), "float8_e3m4", {0.0}),
-        ((0.0, 1000.0, -INF, INF), "float8_e5m2fnuz", None),
-    ],
+    thinned(
+        [
+            ((0.9971, 1e-5, 0.997, 1.0), "bfloat16", {1.0}),
+            ((0.9, 1e-6, 0.0, 0.93), "float8_e4m3fn", {0.875}),
+            ((5.0, 1e-6, 4.9, 6.0), "float8_e5m2", {5.0, 6.0}),
+            ((0.0, 1.0, 448.0, INF), "float8_e4m3fn", {448.0}),
+            ((0.0, 1.0, 60000.0, INF), "float16", {60000.0}),
+            ((0.0, 1e-30, 1e-3, 1.0), "float8_e4m3fn", {2.0**-9}),
+            ((0.0, 1e-9, -1e-6, 0.4), "float8_e3m4", {0.0}),
+            ((0.0, 1000.0, -INF, INF), "float8_e5m2fnuz", None),
+        ],
+        lambda case: case[1] == "bfloat16",
+        several=True,
+    ),
 )
 def test_truncation_ends_where_the_law_is_tiny_against_a_cell(law, name, values):
     array = init.trunc_normal_(np.empty(SIZE, name), *law, generator=0).astype("f8")
@@ -207,7 +212,7 @@ def test_the_widest_normal_that_is_accepted_stays_finite(name):
 # ---- new arrays ----
 
 
-@pytest.mark.parametrize("name", [*SMALL, "complex64", "complex128"])
+@pytest.mark.parametrize("name", thinned([*SMALL, "complex64", "complex128"], ["bfloat16", "complex64"]))
 def test_new_arrays_by_the_name_of_a_dtype(name):
     for spelling in (name, np.dtype(name), np.dtype(name).type):
         array = init.normal((3, 4), dtype=spelling, generator=1)
@@ -279,6 +284,7 @@ def test_scaled_laws_have_the_variance_of_real_ones(law, dtype):
     budget.z_scores(np.array([*moments, *spread]) * math.sqrt(n), f"{law} {dtype}")
 
 
+@pytest.mark.full
 @both
 def test_a_complex_sparse_matrix_has_the_mask_of_a_real_one(dtype):
     for shape in [(40, 30), (12, 5000), (5, 3)]:
@@ -331,7 +337,7 @@ def test_rows_or_columns_are_unitary(shape, gain, dtype):
     assert np.array_equal(init.orthogonal_(np.empty(shape, dtype, order="F"), gain, generator=7), array)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("n", thinned([1, 2, 3], [2]))
 def test_unitary_matrices_are_haars(n):
     """What a rotation from either side leaves alone: |entry|^2 is Beta(1, n - 1), phases are uniform, and so is det's.
 

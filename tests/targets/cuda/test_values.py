@@ -1,6 +1,6 @@
 """The kernels of a GPU, run instruction by instruction without one → the bits that the CPU gives, each written once.
 
-What is run is the assembly after link-time optimisation (``test_cuda_code.py`` shows that the machine code rounds where
+What is run is the assembly after link-time optimisation (``test_code.py`` shows that the machine code rounds where
 this does), from a public function down to the bytes of the array. Nothing is compared that the CPU's tests have not
 compared with the reference.
 """
@@ -8,16 +8,15 @@ compared with the reference.
 import numpy as np
 import pytest
 
-import gpu
 import numbainit as init
-import ptx
 import reference
+from emulator import gpu, ptx
 from numbainit.memory.arrays import writable
 from numbainit.memory.device import DeviceArray
 from numbainit.targets.choose import choose
 from numbainit.weights.laws import Law
 
-pytestmark = gpu.needed
+pytestmark = [pytest.mark.full, gpu.needed]
 
 FILLS = {
     "bits u4": (init.bits_, "u4", ()),

@@ -2,7 +2,7 @@
 
    It has what Numba's CUDA target and cuda.core ask of a driver, and answers as a driver would: nothing is launched
    without a context, and addresses that it did not give are unknown to it. Its streams are in order: all is done at once.
-   Built and used by emulated.py. */
+   Built and used by plugin.py. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>

@@ -149,6 +149,7 @@ VIEWS = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "float8_e5m2", "complex64"])
 def test_torch_tensors(torch, view, dtype):
@@ -161,6 +162,7 @@ def test_torch_tensors(torch, view, dtype):
     assert bits.numpy().tobytes() == init.normal(tuple(tensor.shape), dtype=dtype, generator=SEED).tobytes()
 
 
+@pytest.mark.full
 def test_torch_parameters_keep_their_gradient(torch):
     layer = torch.nn.Linear(30, 20)
     init.kaiming_uniform_(layer.weight, generator=SEED)
@@ -169,6 +171,7 @@ def test_torch_parameters_keep_their_gradient(torch):
     assert np.array_equal(layer.weight.detach().numpy(), init.kaiming_uniform((20, 30), generator=SEED))
 
 
+@pytest.mark.full
 def test_torch_is_told_of_the_change(torch):
     """As with torch's own initializers, a graph that has kept the old values refuses to go backward."""
     weight = torch.ones(3, requires_grad=True)
@@ -178,6 +181,7 @@ def test_torch_is_told_of_the_change(torch):
         loss.backward()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("arguments", [{"std": -1.0}, {"generator": "x"}, {"block": init.Block((2,), (0,))}], ids=str)
 def test_torch_is_told_of_nothing_that_was_refused(torch, arguments):
     weight = torch.ones(3, requires_grad=True)
@@ -188,6 +192,7 @@ def test_torch_is_told_of_nothing_that_was_refused(torch, arguments):
     assert (weight.grad == 2).all()
 
 
+@pytest.mark.full
 def test_torch_buffers_in_inference_mode(torch):
     with torch.inference_mode():
         tensor = torch.zeros(5)
@@ -205,6 +210,7 @@ TENSORS = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:Lazy modules are a new feature", "ignore:ComplexHalf support is experimental")
 @pytest.mark.parametrize("name", TENSORS)
 def test_torch_tensors_that_cannot_be_filled(torch, name):
@@ -213,6 +219,7 @@ def test_torch_tensors_that_cannot_be_filled(torch, name):
         init.normal_(make(torch))
 
 
+@pytest.mark.full
 def test_torch_initializers_by_name_take_numbainit(torch):
     """The replacement that the package promises: ``import numbainit as init`` in a torch module's own code."""
     layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.BatchNorm2d(8), torch.nn.Linear(8, 4))
@@ -234,6 +241,7 @@ def test_torch_initializers_by_name_take_numbainit(torch):
 # ---- JAX ----
 
 
+@pytest.mark.full
 def test_jax_arrays_are_immutable():
     jax = pytest.importorskip("jax", reason="jax is not installed")
     given = jax.numpy.zeros(3)

@@ -48,12 +48,14 @@ def test_fans(axes, how, shape, fans):
         assert layout.fans(shape) == fans
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("axes", "shape"), [("OI", (6, 4)), ("OI", (6, 4, 3)), ("OI", (6, 4, 3, 2, 5))])
 def test_the_default_is_torch(axes, shape):
     torch = pytest.importorskip("torch", reason="torch is not installed")
     assert init.Layout(axes).fans(shape) == torch.nn.init._calculate_fan_in_and_fan_out(torch.empty(shape))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("axes", "shape", "keywords"),
     [

@@ -12,7 +12,10 @@ import numbainit as init
 import reference  # noqa: F401  (teaches NumPy the names of the small dtypes)
 from numbainit.memory.device import DeviceArray
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"),
+]
 
 DEVICE = 1
 PROCESSORS = 132

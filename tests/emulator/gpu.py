@@ -15,8 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import ptx
-import sass
+from emulator import ptx, sass
 
 BASE = 0x7F0000000000  # an address that the kernels get, a multiple of 256 as allocators give it
 CAPABILITIES = {"cc 8.0": (8, 0, ""), "cc 9.0": (9, 0, "a")}

@@ -1,7 +1,7 @@
 """Arrays on a real GPU → the bits that the CPU gives, whatever the library, the layout and the stream.
 
-Skipped without a card, but for the run of ``test_cuda_emulated.py``, on a driver without one. Beside this file,
-``test_cuda_values.py`` runs the compiled kernels and ``test_cuda_code.py`` reads them. Bits are compared with the
+Skipped without a card, but for the run of ``test_emulated.py``, on a driver without one. Beside this file,
+``test_values.py`` runs the compiled kernels and ``test_code.py`` reads them. Bits are compared with the
 CPU's, which are tested elsewhere.
 """
 
@@ -31,7 +31,7 @@ def _missing():
     return "" if cuda.is_available() else "there is no CUDA device"
 
 
-pytestmark = [pytest.mark.cuda, pytest.mark.skipif(bool(_missing()), reason=_missing())]
+pytestmark = [pytest.mark.full, pytest.mark.cuda, pytest.mark.skipif(bool(_missing()), reason=_missing())]
 
 FILLS = {
     "bits u4": (init.bits_, "u4", ()),

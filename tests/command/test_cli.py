@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import numbainit
+from cases import thinned
 from numbainit import init
 from numbainit.command import cli
 from numbainit.generator import Generator
@@ -73,6 +74,7 @@ def contents(folder):
 # ---- what is written ----
 
 
+@pytest.mark.full
 def test_gpt2_in_full(out):
     """The main job, in a process of its own, as `python -m numbainit`; the one test of full size (498 MB)."""
     path = out / "gpt2.safetensors"
@@ -141,7 +143,7 @@ def test_resnet50_with_he_initialisation(out, capsys):
         (("--init", "orthogonal"), init.orthogonal_, {}),
     ],
 )
-@pytest.mark.parametrize("dtype", ["f32", "f64", "f16"])
+@pytest.mark.parametrize("dtype", thinned(["f32", "f64", "f16"], ["f32"]))
 def test_values_are_those_of_the_function_under_the_name(small, out, options, function, arguments, dtype, capsys):
     assert run("init", small, "-o", out / "m", "--seed", "11", "--dtype", dtype, *options) == 0
     arrays = load_file(out / "m")
@@ -510,7 +512,7 @@ def _end_half_way(small, out, number):
         (signal.SIGINT, 130, "interrupted"),
     ],
 )
-@pytest.mark.parametrize("old", [None, b"old"])
+@pytest.mark.parametrize("old", thinned([None, b"old"], [None]))
 def test_a_polite_signal_leaves_nothing_behind(small, out, number, code, fragment, old):
     if old:
         (out / "m").write_bytes(old)

@@ -16,38 +16,10 @@ import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import numbainit as init
+from cases import DRAWLESS, FLOATS, NAMES, call, dtype_for, shape_for
 from numbainit.memory import arrays
 from numbainit.targets.cpu.views import is_regular, strided
 from numbainit.weights.blocks import c_strides
-
-CALLS = {  # name: (a shape that it takes, its other arguments)
-    "uniform_": ((4, 6), ()),
-    "normal_": ((4, 6), ()),
-    "trunc_normal_": ((4, 6), ()),
-    "constant_": ((4, 6), (0.5,)),
-    "ones_": ((4, 6), ()),
-    "zeros_": ((4, 6), ()),
-    "eye_": ((4, 6), ()),
-    "dirac_": ((4, 6, 3), ()),
-    "xavier_uniform_": ((4, 6), ()),
-    "xavier_normal_": ((4, 6), ()),
-    "kaiming_uniform_": ((4, 6), ()),
-    "kaiming_normal_": ((4, 6), ()),
-    "orthogonal_": ((4, 6), ()),
-    "sparse_": ((4, 6), (0.5,)),
-    "bits_": ((4, 6), ()),
-}
-DRAWLESS = {"constant_", "ones_", "zeros_", "eye_", "dirac_"}
-FILLS = [name for name in CALLS if name != "bits_"]
-
-
-def call(name, array, generator=None):
-    keywords = {} if name in DRAWLESS else {"generator": generator}
-    return getattr(init, name)(array, *CALLS[name][1], **keywords)
-
-
-def dtype_of(name):
-    return "uint32" if name == "bits_" else "float32"
 
 
 def refused(error, name, array, *fragments):
@@ -64,36 +36,36 @@ def refused(error, name, array, *fragments):
 # ---- refused ----
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_read_only_arrays(name):
-    array = np.full(CALLS[name][0], 7, dtype_of(name))
+    array = np.full(shape_for(name), 7, dtype_for(name))
     array.setflags(write=False)
     refused(init.InvalidValueError, name, array, "read-only", "array.copy()")
     assert (array == 7).all()
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_memory_of_bytes_is_read_only(name):
-    shape = CALLS[name][0]
+    shape = shape_for(name)
     memory = bytes(4 * math.prod(shape))
-    refused(init.InvalidValueError, name, np.frombuffer(memory, dtype_of(name)).reshape(shape), "read-only")
+    refused(init.InvalidValueError, name, np.frombuffer(memory, dtype_for(name)).reshape(shape), "read-only")
     assert memory == bytes(len(memory))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_broadcast_views(name):
-    memory = np.full(99, 7, dtype_of(name))
-    shape = CALLS[name][0]
+    memory = np.full(99, 7, dtype_for(name))
+    shape = shape_for(name)
     array = as_strided(memory, shape, (0,) + (4,) * (len(shape) - 1))
     refused(init.InvalidValueError, name, array, "share memory", f"{shape}", "copy")
     refused(init.InvalidValueError, name, np.broadcast_to(memory[:1], shape), "read-only")
     assert (memory == 7).all()
 
 
-@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("strides", [(4, 4), (8, 8), (2, 8), (20, 4), (-4, 4), (0, 0), (4, 0), (1, 24), (24, 3)])
 def test_overlapping_windows(name, strides):
-    shape = CALLS[name][0]
+    shape = shape_for(name)
     memory = np.full(99, 7, "f4")
     array = as_strided(memory[50:], shape, strides + (0,) * (len(shape) - 2))
     refused(init.InvalidValueError, name, array, "share memory", "copy")
@@ -132,10 +104,10 @@ WRONG_DTYPES = [
 ]
 
 
-@pytest.mark.parametrize("name", FILLS)
+@pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("dtype", WRONG_DTYPES, ids=str)
 def test_wrong_dtypes(name, dtype):
-    array = np.zeros(CALLS[name][0], dtype)
+    array = np.zeros(shape_for(name), dtype)
     before = array.tolist()
     refused(init.InvalidTypeError, name, array, "float32, float64", str(array.dtype), "astype")
     assert array.tolist() == before
@@ -164,7 +136,7 @@ NO_ARRAYS = [
 ]
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("thing", NO_ARRAYS, ids=lambda thing: type(thing).__name__)
 def test_what_is_no_array(name, thing):
     shape_form = f"numbainit.{name[:-1]}(shape, ...)"
@@ -179,9 +151,9 @@ def test_what_is_no_array(name, thing):
     )
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_masked_arrays(name):
-    array = np.ma.masked_array(np.zeros(CALLS[name][0], dtype_of(name)), mask=True)
+    array = np.ma.masked_array(np.zeros(shape_for(name), dtype_for(name)), mask=True)
     refused(init.InvalidTypeError, name, array, "mask", "array.data")
     assert not array.data.any()
     assert array.mask.all()
@@ -204,8 +176,8 @@ def test_refusals_hold_for_empty_arrays(name):
 
 def expected(name, shape=None, dtype=None):
     """What the function puts into a plain array."""
-    shape = CALLS[name][0] if shape is None else shape
-    return call(name, np.empty(shape, dtype or dtype_of(name)), init.Generator(1))
+    shape = shape_for(name) if shape is None else shape
+    return call(name, np.empty(shape, dtype or dtype_for(name)), init.Generator(1))
 
 
 class Named(np.ndarray):
@@ -218,31 +190,31 @@ class Named(np.ndarray):
         raise AssertionError("the fill went through the subclass")
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_subclasses(name):
-    array = np.zeros(CALLS[name][0], dtype_of(name)).view(Named)
+    array = np.zeros(shape_for(name), dtype_for(name)).view(Named)
     array.name = "w"
     assert call(name, array, init.Generator(1)) is array
     assert array.name == "w"
     assert np.array_equal(array.view(np.ndarray), expected(name))
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name != "dirac_"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "dirac_"])
 def test_matrices(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        array = np.asmatrix(np.zeros((4, 6), dtype_of(name)))
+        array = np.asmatrix(np.zeros((4, 6), dtype_for(name)))
         assert call(name, array, init.Generator(1)) is array
     assert np.array_equal(array.A, expected(name))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_memory_maps(name, tmp_path):
-    path, shape = tmp_path / "weights", CALLS[name][0]
-    array = np.memmap(path, dtype_of(name), "w+", shape=shape, offset=128)
+    path, shape = tmp_path / "weights", shape_for(name)
+    array = np.memmap(path, dtype_for(name), "w+", shape=shape, offset=128)
     assert call(name, array, init.Generator(1)) is array
     array.flush()
-    stored = np.fromfile(path, dtype_of(name), offset=128).reshape(shape)
+    stored = np.fromfile(path, dtype_for(name), offset=128).reshape(shape)
     assert np.array_equal(stored, expected(name))
     assert path.read_bytes()[:128] == bytes(128)
 
@@ -286,9 +258,9 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_layouts(name, layout):
-    array = LAYOUTS[layout](CALLS[name][0], dtype_of(name))
+    array = LAYOUTS[layout](shape_for(name), dtype_for(name))
     assert call(name, array, init.Generator(1)) is array
     assert np.array_equal(array, expected(name))
 
@@ -302,7 +274,7 @@ def test_the_parts_of_a_complex_array():
 
 @pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "bits_"])
 def test_no_axes(name):
-    array = np.full((), 7, dtype_of(name))
+    array = np.full((), 7, dtype_for(name))
     assert call(name, array, init.Generator(1)) is array
     assert array == expected(name, (1,))[0]
 
@@ -312,7 +284,7 @@ def test_no_axes(name):
 @pytest.mark.parametrize("axes", [33, 64])
 def test_many_axes(name, axes, order):
     """NumPy's limit is 64 axes, but 32 in some of its iterators."""
-    dtype = np.dtype(dtype_of(name))
+    dtype = np.dtype(dtype_for(name))
     shape = (2,) + (1,) * (axes - 3) + (3, 5)
     array = np.empty(shape, dtype if order == "native" else dtype.newbyteorder())
     assert call(name, array, init.Generator(1)) is array
@@ -321,19 +293,19 @@ def test_many_axes(name, axes, order):
 
 @pytest.mark.parametrize("name", ["normal_", "bits_", "constant_"])
 def test_many_axes_with_steps(name):
-    array = np.zeros((1,) * 60 + (2, 2, 2, 6), dtype_of(name))[..., ::-2]
+    array = np.zeros((1,) * 60 + (2, 2, 2, 6), dtype_for(name))[..., ::-2]
     call(name, array, init.Generator(1))
-    assert np.array_equal(array.reshape(-1), call(name, np.zeros(24, dtype_of(name)), init.Generator(1)))
+    assert np.array_equal(array.reshape(-1), call(name, np.zeros(24, dtype_for(name)), init.Generator(1)))
 
 
 SHAPES_WITHOUT_ELEMENTS = {"dirac_": [(0, 3, 3), (4, 0, 3), (4, 3, 0), (0, 0, 0)], "eye_": [(0, 3), (3, 0), (0, 0)]}
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", NAMES)
 def test_no_elements(name):
     """Nothing is written, the same object comes back, and the draw is taken all the same."""
     for shape in SHAPES_WITHOUT_ELEMENTS.get(name, [(0, 3), (3, 0), (0, 0)]):
-        generator, array = init.Generator(1), np.empty(shape, dtype_of(name))
+        generator, array = init.Generator(1), np.empty(shape, dtype_for(name))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             assert call(name, array, generator) is array

@@ -3,7 +3,7 @@
 The simulator runs the Python source, thread by thread: it is trusted with indices and control flow, not with floats
 (``fma`` is unfused there and uint32 wraps with a warning), and it knows no intrinsics. So it fills words, for which the
 CPU's are compared, and stand-ins for laws whose values are indices. Real values are the matter of
-``test_cuda_values.py``, which runs the compiled code.
+``test_values.py``, which runs the compiled code.
 """
 
 import importlib.util
@@ -145,7 +145,10 @@ SPARSE_BLOCKS = {
     "lower right": (2, (5, 2), (1, 5), (9, 5, 4, 3), 4),
 }
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed"),
+]
 
 
 @pytest.fixture(scope="module")

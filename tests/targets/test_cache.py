@@ -63,6 +63,15 @@ def edit(path, pattern, new):
     path.write_text(re.sub(pattern, new, text), encoding="utf-8")
 
 
+def test_the_next_process_finds_what_the_first_compiled(package, tmp_path):
+    cache = str(tmp_path / "cache")
+    values, hits, misses = fill(package, NUMBA_CACHE_DIR=cache)
+    assert values == numbainit.uniform(8, generator=0).tolist()
+    assert (hits, misses) == (0, 2)
+    assert fill(package, NUMBA_CACHE_DIR=cache) == [values, 2, 0]
+
+
+@pytest.mark.full
 def test_hits_and_edits(package, tmp_path):
     cache = tmp_path / "cache"
     values, hits, misses = fill(package, NUMBA_CACHE_DIR=str(cache))
@@ -104,6 +113,7 @@ def test_every_source_counts(package, path):
     assert digest() != before
 
 
+@pytest.mark.full
 def test_beside_the_code(package):
     """Without a folder of the user's, machine code goes beside the compiled Python."""
     values, _, misses = fill(package)
@@ -112,6 +122,7 @@ def test_beside_the_code(package):
     assert fill(package) == [values, 2, 0]
 
 
+@pytest.mark.full
 def test_no_folder_can_be_written(package, tmp_path):
     """Every place for a cache is a regular file: compiled anew in each process, and the values are the same."""
     for folder in ("targets/cpu", "scalar"):
@@ -125,6 +136,7 @@ def test_no_folder_can_be_written(package, tmp_path):
     assert not machine_code(tmp_path)
 
 
+@pytest.mark.full
 def test_the_folder_vanishes_after_the_import(package, tmp_path):
     """A full or lost disk while the code is saved must not lose the fill."""
     cache = tmp_path / "cache"
@@ -173,6 +185,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.full
 def test_kernels_of_a_gpu_have_the_same_keys_in_each_process(tmp_path):
     """Numba finds a kernel on disk by a hash of all that its function refers to."""
     if importlib.util.find_spec("numba_cuda") is None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from cases import call
 from numbainit.scalar import formats
 
 NAN, INF = math.nan, math.inf
@@ -33,18 +34,15 @@ NUMBERS = {  # name: the arguments that are real numbers, besides those that are
     "orthogonal_": ("gain",),
     "sparse_": ("sparsity", "std"),
 }
-NEEDED = {"constant_": {"val": 1}, "sparse_": {"sparsity": 0.5}}
 EACH_NUMBER = [(name, argument) for name, arguments in NUMBERS.items() for argument in arguments]
-DRAWLESS = ("constant_", "dirac_")
 
 
 def refused(error, name, arguments, *fragments, dtype="f4", shape=(4, 6)):
     """The call must raise ``error`` with these fragments, and leave the array and the generator alone."""
     generator = init.Generator(1)
     array = np.full(shape, 7, dtype)
-    source = {} if name in DRAWLESS else {"generator": generator}
     with pytest.raises(error) as caught:
-        getattr(init, name)(array, **{**NEEDED.get(name, {}), **arguments}, **source)
+        call(name, array, generator, **arguments)
     assert isinstance(caught.value, init.NumbaInitError)
     for fragment in fragments:
         assert fragment in str(caught.value), str(caught.value)
@@ -105,7 +103,7 @@ def test_more_than_the_dtype_holds(name, argument):
     """Infinite after the conversion is as infinite as before it; float64 takes the same numbers."""
     arguments = {"a": -1e39, "b": 0.0} if argument == "a" else {argument: 1e39}
     refused(init.InvalidValueError, name, arguments, argument, "float32", "1e+39")
-    array = getattr(init, name)(np.empty((4, 6)), **{**NEEDED.get(name, {}), **arguments})
+    array = call(name, np.empty((4, 6)), **arguments)
     assert np.isfinite(array).all()
 
 

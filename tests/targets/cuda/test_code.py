@@ -1,7 +1,7 @@
 """The kernels as machine code for two generations of GPUs → nothing in it changes a bit, or costs what it should not.
 
 Nothing is run: each kernel is compiled as a launch would compile it, by link-time optimisation, and disassembled. That
-the code computes the right bits is the matter of ``test_cuda_values.py``.
+the code computes the right bits is the matter of ``test_values.py``.
 """
 
 import re
@@ -9,12 +9,12 @@ import re
 import numpy as np
 import pytest
 
-import gpu
 import numbainit as init
+from emulator import gpu
 from numbainit.memory.arrays import writable
 from numbainit.scalar import elementary
 
-pytestmark = gpu.needed
+pytestmark = [pytest.mark.full, gpu.needed]
 
 _LAWS = {
     "bits": (init.bits_, ()),

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 import pytest
 
+import cases
 import numbainit
 from numbainit.command import cli
 from numbainit.measure import figure, peers, timing
@@ -217,7 +218,7 @@ def test_size_shrinks_to_the_memory_there_is(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", peers.installed())
+@pytest.mark.parametrize("name", cases.thinned(peers.installed(), {"numpy"}))
 @pytest.mark.parametrize("law", peers.LAWS)
 def test_libraries_fill_what_they_say_they_can(name, law):
     array = np.full((8, 8, 1) if law == "dirac" else (8, 8), 0.25)
@@ -257,6 +258,7 @@ def test_curves_have_a_ceiling_at_each_size_and_each_number_of_threads():
     assert all(speed > 0 for name in ours for speed in curves["sizes"]["gb_per_second"][name])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["curves.png", "curves.svg"])
 def test_figure_is_drawn(tmp_path, name, report):
     pytest.importorskip("matplotlib", reason="draws: pip install 'numbainit[bench]'")

@@ -1,9 +1,9 @@
-"""A pytest plugin: a CUDA driver without a card, whose kernels :mod:`ptx` runs → the tests for a card, run without one.
+"""A pytest plugin: a CUDA driver without a card, whose kernels ``ptx.py`` runs → the tests for a card, without one.
 
-    PYTHONPATH=tests pytest -p emulated tests/targets/test_cuda.py
+    PYTHONPATH=tests pytest --full -p emulator.plugin tests/targets/cuda/test_cuda.py
 
 Numba's CUDA target, cuda.core and the bindings to the driver are the real ones, and so is the compiler; only the driver
-(``driver.c``) is not. Kernels are run from the assembly that the compiler made, as slowly as :mod:`ptx` does.
+(``driver.c``) is not. Kernels are run from the assembly that the compiler made, as slowly as ``ptx.py`` does.
 """
 
 import ctypes
@@ -67,7 +67,7 @@ class Driver:
         target._load = loading
 
     def launch(self, name, device, stream, grid, threads, arguments):
-        import ptx
+        from emulator import ptx
 
         try:
             text = self.libraries[name.decode()].get_lto_ptx(cc=(9, 0, "a")).strip("\0")

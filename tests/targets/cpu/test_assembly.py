@@ -55,7 +55,7 @@ LAWS.append("mask 32")
 SPARSE = [f"sparse {width} {way}" for width in (32, 64) for way in ("serial", "parallel")]
 ROUNDS = 10  # of Philox, with two products each, of which the first are constant along a fill
 
-pytestmark = pytest.mark.skipif(
+x86 = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"),
     reason="reads x86 instructions, and Numba compiles for the family of processors that it runs on",
 )
@@ -118,6 +118,8 @@ def suffix_of(law):
     return "ps" if law.endswith("32") else "pd"
 
 
+@pytest.mark.full
+@x86
 def test_the_lists_are_complete(laws, sparse):
     assert sorted(laws) == sorted(LAWS)
     assert sorted(sparse) == sorted(SPARSE)
@@ -128,16 +130,22 @@ def scatters(loop):
     return sum(bool(re.match(r"v(?:extractps|mov[hl]?[sp][sd])\s.*%xmm\d+, -?\w*\(.*\)$", line)) for line in loop) >= 4
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("law", LAWS)
 def test_values_are_made_in_vectors(laws, law):
     assert any(not scatters(loop) for loop in vector_loops(laws[law]))
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("law", [law for law in LAWS if law.startswith(("trunc_normal", "tail"))])
 def test_rejected_values_are_redone_in_vectors(laws, law):
     assert any(scatters(loop) for loop in vector_loops(laws[law]))
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("law", LAWS)
 def test_vector_loops_hold_nothing_scalar(laws, law):
     for loop in vector_loops(laws[law]) + value_loops(laws[law], suffix_of(law)):
@@ -146,11 +154,15 @@ def test_vector_loops_hold_nothing_scalar(laws, law):
         assert not count(loop, "call[lq]?"), "a call: fma without hardware, or a function that was not inlined"
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("law", [law for law in LAWS if not law.startswith(("bits", "mask"))])
 def test_values_multiply_and_add_at_once_in_full_width(laws, law):
     assert any(not scatters(loop) for loop in value_loops(laws[law], suffix_of(law)))
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("law", [law for law in LAWS if "normal" in law])
 def test_normals_take_packed_square_roots(laws, law):
     """Words and normals come out of one loop, in which the products of one hide the roots of the other."""
@@ -163,6 +175,8 @@ def encoding_loops(text):
     return [loop for loop in innermost_loops(text) if count(loop, "vpsr[al]d", "%ymm") and not count(loop, "vpmuludq")]
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("name", SMALL)
 def test_small_floats_are_rounded_in_vectors(small, name):
     """Integers of 32 bits in full registers: no number is taken out of them, and none is widened."""
@@ -173,6 +187,8 @@ def test_small_floats_are_rounded_in_vectors(small, name):
         assert not count(loop, r"vpextr[bwdq]|vpmovsxdq|vpmovzxdq"), "lanes taken out, or of 64 bits"
 
 
+@pytest.mark.full
+@x86
 @pytest.mark.parametrize("loop", SPARSE)
 def test_sparse_matrices_choose_in_vectors(sparse, loop):
     """A product and a comparison of packed 64-bit numbers for each element, and no branch between them."""

@@ -1,0 +1,1 @@
+"""A GPU's kernels without a GPU: see README.md."""

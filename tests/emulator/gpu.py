@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -71,14 +72,10 @@ class Launches:
     """Stands in for ``launching`` of the target: ``launches.calls`` holds (kernel, tasks, arguments)."""
 
     def __init__(self, monkeypatch, capability=(9, 0)):
-        from numba.cuda import dispatcher
-
         from numbainit.targets.cuda import driver as cuda_driver
 
         monkeypatch.setattr(cuda_driver, "launching", self._launching)
         monkeypatch.setattr(cuda_driver, "device_of", lambda array: cuda_driver.Device(0, capability, 1056, 0))
-        fake = SimpleNamespace(compute_capability=capability, id=0)
-        monkeypatch.setattr(dispatcher, "get_current_device", lambda: fake)
         self.calls, self.memory, self.grid = [], None, 1
 
     def _launching(self, kernel, tasks, device, handle, before, after=(), stream=(0, 0, 0)):
@@ -140,6 +137,7 @@ _compiled = {}
 def compiled(kernel, arguments, capability=(9, 0, "a")):
     """The code of a kernel for arguments of these types; what was compiled before is kept."""
     from numba import types
+    from numba.cuda import dispatcher
     from numba.cuda.compiler import compile_cuda, kernel_fixup
     from numba.cuda.typing.typeof import typeof
 
@@ -148,7 +146,9 @@ def compiled(kernel, arguments, capability=(9, 0, "a")):
     if key not in _compiled:
         assert kernel.targetoptions["lto"], "a launch would not take the path that is tested here"
         options = {"nvvm_options": {"fastmath": False, "opt": 3}, "cc": capability[:2], "lto": True}
-        result = compile_cuda(kernel.py_func, types.void, kinds, **options)
+        card = SimpleNamespace(compute_capability=capability[:2], id=0)  # which functions are compiled for
+        with mock.patch.object(dispatcher, "get_current_device", return_value=card):
+            result = compile_cuda(kernel.py_func, types.void, kinds, **options)
         library, name = result.library, result.fndesc.llvm_func_name
         library._entry_name = name
         kernel_fixup(library.get_function(name), False)

@@ -222,7 +222,7 @@ MOST_INSTRUCTIONS = {
 
 @pytest.mark.parametrize("law", MOST_INSTRUCTIONS)
 def test_a_block_takes_few_instructions(launched, law):
-    """``python bench/gpu_bound.py`` says what follows from them. A tenth more would go unseen without a card."""
+    """``emulator/bound.py`` says what follows from them. A tenth more would go unseen without a card."""
     _, most = gpu.compiled(*launched[f"{law} contiguous"]).turns
     assert most <= 1.03 * MOST_INSTRUCTIONS[law]
 

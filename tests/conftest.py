@@ -30,11 +30,11 @@ def pytest_report_header(config):
 
 
 def pytest_ignore_collect(collection_path, config):
-    """A module that is marked as a whole is not even imported by the light suite: frameworks take seconds."""
+    """A module whose ``pytestmark`` begins with ``full`` is not even imported without: frameworks take seconds."""
     if config.getoption("full") or collection_path.suffix != ".py":
         return None
-    whole = re.search(r"^pytestmark = .*\bpytest\.mark\.full\b", collection_path.read_text("utf-8"), re.MULTILINE)
-    return True if whole else None
+    marked = re.search(r"^pytestmark = \[?\s*pytest\.mark\.full\b", collection_path.read_text("utf-8"), re.MULTILINE)
+    return True if marked else None
 
 
 def pytest_collection_modifyitems(config, items):

@@ -28,7 +28,7 @@ LAWS = [
     *[("normal", (0.5, 2.0), "float8_e5m2"), ("normal", (1 - 2j, 2.0), "complex64")],
     ("trunc_normal", (0, 1, -1, 1.5), "bfloat16"),
 ]
-LIGHT_LAWS = [case for case in LAWS if case[2] != "float8_e5m2"]
+LIGHT_LAWS = [case for case in LAWS if case[2] not in ("int32", "int64", "float8_e5m2")]
 LARGE = PARALLEL_FROM + 3 * 4096 + 5  # a size that all threads work on, and no multiple of anything
 
 

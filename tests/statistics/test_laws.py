@@ -303,7 +303,7 @@ def test_values_of_sparse(std, dtype):
     budget.ks(law.cdf(spread(values, law)), "non-zero values of sparse_")
 
 
-@pytest.mark.parametrize("dtype", ["uint32", "int32", "uint64", "int64"])
+@pytest.mark.parametrize("dtype", thinned(["uint32", "int32", "uint64", "int64"], ["uint32", "uint64"]))
 def test_words(dtype):
     words = init.bits_(np.empty(N, dtype), generator=SEED + 1)
     bits = 8 * words.itemsize

@@ -10,6 +10,7 @@ import hashlib
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from numba import cfunc, njit, void
 from numba.core.caching import NullCache
@@ -34,7 +35,7 @@ def kernel(name: str, *, parallel: bool = False) -> Callable:
 
     def decorate(function):
         function.__qualname__ = f"{name}_{sources_digest()}"
-        options = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
+        options: Any = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
         try:
             return njit(cache=True, **options)(function)
         except RuntimeError:  # "cannot cache function": no folder can be written

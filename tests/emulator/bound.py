@@ -9,7 +9,7 @@ import numpy as np
 
 from emulator import gpu
 from numbainit.memory.dtypes import small_dtype
-from numbainit.targets.cuda.fills import kernels
+from numbainit.targets.cuda import kernels
 from numbainit.weights import laws
 
 INSTRUCTIONS = 132 * 128 * 1.755e9  # of threads, a second: an H100 SXM's multiprocessors at its boost clock
@@ -28,7 +28,7 @@ DTYPES = {"float32": 4, "float64": 8, "bfloat16": 2, "float8_e4m3fn": 1}
 def instructions(law, dtype):
     """Of an element."""
     dtype = np.dtype(f"u{dtype.itemsize}") if law == "bits" else dtype
-    known, numbers = kernels(law, dtype, (9, 0)), LAWS[law][0](dtype).numbers or (0.0,)
+    known, numbers = kernels.of_law(law, dtype, (9, 0)), LAWS[law][0](dtype).numbers or (0.0,)
     where, first, stream = (gpu.BASE, 100, 97), 0, (1, 2, 3)  # any: their types are what is compiled
     fewest, most = gpu.compiled(known.contiguous, (where, first, *stream, numbers)).turns
     return (most + (TURNS - 1) * fewest if law == "trunc_normal" else most) / (4 * known.counters)

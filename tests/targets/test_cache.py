@@ -165,22 +165,22 @@ GPU_KEYS = """
 import hashlib, json
 import ml_dtypes, numpy as np
 from numba.cuda.serialize import dumps
-from numbainit.targets.cuda import fills as cuda
+from numbainit.targets.cuda import kernels
 
 def key(kernel):
     inside = tuple(cell.cell_contents for cell in kernel.py_func.__closure__)
     return [kernel.py_func.__qualname__, hashlib.sha256(dumps(inside)).hexdigest()]
 
-found = [key(cuda.mask_kernel(itemsize)) for itemsize in (1, 2, 4, 8, 16)]
+found = [key(kernels.of_mask(itemsize)) for itemsize in (1, 2, 4, 8, 16)]
 for law in ("uniform", "normal", "complex_normal", "trunc_normal", "tail"):
     for dtype in ("float32", "float64", "bfloat16", "float16", "float8_e4m3fn", "float8_e5m2fnuz"):
         for capability in ((7, 5), (9, 0)):
-            found += map(key, cuda.kernels(law, np.dtype(dtype), capability)[:3])
-            found += map(key, cuda.write_kernels("copy", np.dtype(dtype), capability)[:2])
+            found += map(key, kernels.of_law(law, np.dtype(dtype), capability)[:3])
+            found += map(key, kernels.of_writing("copy", np.dtype(dtype), capability)[:2])
 for dtype in ("u4", "u8"):
-    found += map(key, cuda.kernels("bits", np.dtype(dtype), (9, 0))[:3])
+    found += map(key, kernels.of_law("bits", np.dtype(dtype), (9, 0))[:3])
 for dtype in ("u1", "u2", "u4", "u8"):
-    found += map(key, cuda.write_kernels("constant", np.dtype(dtype), (9, 0))[:2])
+    found += map(key, kernels.of_writing("constant", np.dtype(dtype), (9, 0))[:2])
 print(json.dumps(found))
 """
 

@@ -1,20 +1,23 @@
 """A kernel and its arguments → a launch on the right device and stream; and what else is asked of the driver of a GPU.
 
 Launches go to the array's own stream, on the device that holds it, and wait for nothing. This is the only file that
-imports ``numba.cuda``; ``fills.py`` has it from here.
+imports ``numba.cuda``; ``kernels.py`` and the clock of the benchmarks have it from here.
 """
 
 import functools
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
+import numpy as np
 from cuda.core import LaunchConfig, Stream, launch
 from numba import config, cuda
 from numba.cuda.cudadrv import driver as api
 from numba.cuda.cudadrv import nvrtc
 
 from numbainit.errors import DeviceError, InvalidValueError
+from numbainit.memory.device import DeviceArray
 from numbainit.targets.cache import LOST, forget
 from numbainit.targets.cuda.loops import THREADS
 
@@ -33,24 +36,26 @@ class Device(NamedTuple):
     context: int
 
 
-def device_of(array):
+def device_of(array: DeviceArray) -> Device:
     """The GPU that holds a non-empty DeviceArray; an error if it cannot be used."""
     return _device(ordinal_of(array))
 
 
 @functools.cache
-def _device(ordinal):
+def _device(ordinal: int) -> Device:
     gpu = cuda.gpus[ordinal]
-    capability = tuple(gpu.compute_capability)
+    major, minor = gpu.compute_capability
+    capability = major, minor
     _check_capability(ordinal, capability)
     with gpu:
         context = int(api.driver.cuCtxGetCurrent())
     return Device(ordinal, capability, _BLOCKS_PER_SM * gpu.MULTIPROCESSOR_COUNT, context)
 
 
-def _check_capability(ordinal, capability):
+def _check_capability(ordinal: int, capability: tuple[int, int]) -> None:
     """Numba compiles for exactly this one from 9.0 on, and for the nearest older one before."""
-    known, name = nvrtc.get_supported_ccs(), f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}"
+    known = nvrtc.get_supported_ccs()  # type: ignore[attr-defined]
+    name = f"cuda:{ordinal} has compute capability {capability[0]}.{capability[1]}"
     if capability < min(known):
         older = (
             'pip install "numbainit[cuda12]" in a fresh environment, or ' if cuda.runtime.get_version()[0] > 12 else ""
@@ -65,7 +70,7 @@ def _check_capability(ordinal, capability):
         )
 
 
-def ordinal_of(array):
+def ordinal_of(array: DeviceArray) -> int:
     """The number of the device that holds a non-empty DeviceArray."""
     check_driver()
     attribute = api.binding.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
@@ -79,9 +84,9 @@ def ordinal_of(array):
 
 
 @functools.cache
-def check_driver():
+def check_driver() -> None:
     """Raise a :class:`DeviceError` where there is no driver, no card, or an older CUDA in the driver than installed."""
-    if config.ENABLE_CUDASIM:
+    if config.ENABLE_CUDASIM:  # type: ignore[attr-defined]
         raise DeviceError("NUMBA_ENABLE_CUDASIM is set, and Numba's simulator has no GPU: unset it")
     if not cuda.is_available():
         raise DeviceError(
@@ -97,18 +102,18 @@ def check_driver():
         )
 
 
-def _reason():
+def _reason() -> str:
     return " ".join((cuda.cuda_error() or "no card").split()).rstrip(":.")
 
 
-def check_device(ordinal):
+def check_device(ordinal: int) -> None:
     """Raise a :class:`DeviceError` if there is no device of this number."""
     check_driver()
     if ordinal >= len(cuda.gpus):
         raise DeviceError(f"there is no cuda:{ordinal}: {len(cuda.gpus)} CUDA devices, numbered from 0, are here")
 
 
-def empty(shape, dtype, ordinal):
+def empty(shape: tuple[int, ...], dtype: np.dtype, ordinal: int) -> Any:
     """A new Numba device array."""
     try:
         with cuda.gpus[ordinal]:
@@ -122,7 +127,15 @@ def empty(shape, dtype, ordinal):
 # ---- launching ----
 
 
-def launching(kernel, tasks, device, handle, before, after=(), stream=(0, 0, 0)):
+def launching(
+    kernel: Any,
+    tasks: int,
+    device: Device,
+    handle: int | None,
+    before: tuple[Any, ...],
+    after: tuple[Any, ...] = (),
+    stream: tuple[int, ...] = (0, 0, 0),
+) -> Callable[[tuple[int, ...]], None]:
     """What launches a kernel, with a stream of words between its other arguments: () for one that reads no words.
 
     It runs ``tasks`` threads, or as many as the device holds, on the stream of this handle. By way of Numba's
@@ -135,7 +148,7 @@ def launching(kernel, tasks, device, handle, before, after=(), stream=(0, 0, 0))
             _loaded[key] = _load(kernel, device, (*before, *stream, *after))
     loaded, grid = _loaded[key], min(-(-tasks // THREADS), device.most_blocks)
 
-    def launch_for(stream):
+    def launch_for(stream: tuple[int, ...]) -> None:
         with _current(device):
             launch(_stream(handle or 0, device.ordinal), _configuration(grid), loaded, *leading, *stream, *following)
 
@@ -147,7 +160,7 @@ LOCK = threading.RLock()  # so that two threads do not compile the same
 _loaded: dict[tuple[Any, int, int], Any] = {}
 
 
-def _load(kernel, device, arguments):
+def _load(kernel: Any, device: Device, arguments: tuple[Any, ...]) -> Any:
     """Compile a kernel for arguments of these types, or find it on disk, and load it on a device."""
     kinds = tuple(map(kernel.typeof_pyval, arguments))
     with _current(device):
@@ -159,26 +172,26 @@ def _load(kernel, device, arguments):
         return compiled.library.get_cufunc().kernel
 
 
-def _current(device):
+def _current(device: Device) -> Any:
     """A context in which new work of this thread goes to a device."""
     here = int(api.driver.cuCtxGetCurrent()) == device.context
     return nullcontext() if here else cuda.gpus[device.ordinal]
 
 
 @functools.lru_cache(maxsize=1024)
-def _configuration(grid):
+def _configuration(grid: int) -> LaunchConfig:
     return LaunchConfig(grid=grid, block=THREADS)
 
 
 @functools.lru_cache(maxsize=256)
-def _stream(handle, ordinal):
+def _stream(handle: int, ordinal: int) -> Stream:
     """cuda.core's object for a handle. It holds nothing else, and takes as long to make as eight launches."""
     return Stream.from_handle(handle)
 
 
-def flat(arguments):
+def flat(arguments: tuple[Any, ...]) -> list[Any]:
     """Numba passes tuples element by element."""
-    values = []
+    values: list[Any] = []
     for argument in arguments:
         if type(argument) is tuple:
             values.extend(flat(argument))

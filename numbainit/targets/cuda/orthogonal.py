@@ -11,8 +11,7 @@ import numpy as np
 
 from numbainit.errors import MissingExtraError
 from numbainit.generator import Stream
-from numbainit.memory.arrays import described
-from numbainit.memory.device import DeviceArray
+from numbainit.memory.device import DeviceArray, on_device
 from numbainit.memory.dtypes import is_small
 from numbainit.memory.libraries import errors_of_cupy
 from numbainit.targets.cuda import driver
@@ -33,7 +32,9 @@ def filling_orthogonal(weights: DeviceArray, experts: int, outputs: int, gain: f
     device = cupy.cuda.Device(driver.device_of(weights).ordinal)
     with errors_of_cupy(), device, _stream(cupy, weights.stream):
         normals = cupy.empty(weights.size, dtype)
-        fill = filling(described(normals, "orthogonal_"), laws.normal(0.0, 1.0, dtype), None)
+        memory = on_device(normals, "orthogonal_")
+        assert memory is not None, "CuPy's arrays are on a GPU"
+        fill = filling(memory, laws.normal(0.0, 1.0, dtype), None)
         copy = copying(weights, normals.data.ptr)
 
     def make(stream: Stream) -> None:

@@ -233,13 +233,13 @@ def test_more_elements_than_32_bits_can_number():
 
 @pytest.fixture
 def start_anew(monkeypatch):
-    """A function that forgets what this process has compiled; a card keeps what was loaded."""
-    from numbainit.targets.cuda import fills as cuda
+    """A function that forgets what this process has compiled, and gives the driver; a card keeps what was loaded."""
+    from numbainit.targets.cuda import driver, kernels
 
     def start():
-        monkeypatch.setattr(cuda.driver, "_loaded", {})
-        cuda._kernels.cache_clear()
-        return cuda
+        monkeypatch.setattr(driver, "_loaded", {})
+        kernels._of_law.cache_clear()
+        return driver
 
     return start
 
@@ -248,9 +248,9 @@ def test_kernels_are_found_on_disk(device, start_anew):
     """Name and code of a kernel are the same in each process, so that what one has compiled another finds."""
     wanted = init.normal_(np.empty(99, "f4"), generator=1)
     init.normal_(device.zeros(99, "f4"), generator=1)
-    cuda = start_anew()
+    driver = start_anew()
     assert same(device.host(init.normal_(device.zeros(99, "f4"), generator=1)), wanted)
-    kernel = next(kernel for kernel, *_ in cuda.driver._loaded)
+    kernel = next(kernel for kernel, *_ in driver._loaded)
     assert sum(kernel._cache_hits.values()) == 1
     assert not kernel._cache_misses
 
@@ -258,8 +258,9 @@ def test_kernels_are_found_on_disk(device, start_anew):
 def test_a_spoilt_file_on_disk_does_no_harm(device, start_anew):
     wanted = init.normal_(np.empty(99, "f4"), generator=1)
     init.normal_(device.zeros(99, "f4"), generator=1)
-    cuda = start_anew()
-    kernel = cuda.kernels("normal", np.dtype("f4"), cuda.driver._device(0).capability).contiguous
+    from numbainit.targets.cuda import kernels
+
+    kernel = kernels.of_law("normal", np.dtype("f4"), start_anew()._device(0).capability).contiguous
     cache = Path(kernel._cache._cache_file._index_path)
     good = cache.read_bytes()
     cache.write_bytes(good[:20])

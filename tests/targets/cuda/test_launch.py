@@ -54,7 +54,7 @@ class Kernel:
 def target(monkeypatch):
     """The target with two devices, of which arrays are on the second; ``target.launches`` holds what was launched."""
     from numbainit.targets.cuda import driver as cuda
-    from numbainit.targets.cuda import fills as target
+    from numbainit.targets.cuda import kernels as target
 
     driver = SimpleNamespace(context=0, get_version=lambda: (13, 0))
     known = [(7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)]
@@ -79,11 +79,11 @@ def target(monkeypatch):
     )
     monkeypatch.setattr(cuda, "cuda", fake)
     monkeypatch.setattr(cuda, "api", SimpleNamespace(driver=driver, binding=cuda.api.binding, CudaAPIError=OSError))
-    monkeypatch.setattr(target, "kernels", kernels)
+    monkeypatch.setattr(target, "of_law", kernels)
     monkeypatch.setattr(cuda, "launch", launch)
     monkeypatch.setattr(cuda, "Stream", SimpleNamespace(from_handle=lambda handle: f"stream {handle}"))
     monkeypatch.setattr(cuda, "_loaded", {})
-    monkeypatch.setattr(target, "mask_kernel", lambda itemsize: made.setdefault(itemsize, Kernel(driver)))
+    monkeypatch.setattr(target, "of_mask", lambda itemsize: made.setdefault(itemsize, Kernel(driver)))
     for function in (cuda.check_driver, cuda._device):
         function.cache_clear()
     yield SimpleNamespace(launches=launches, cuda=fake, driver=driver, kernels=made)

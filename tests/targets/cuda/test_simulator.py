@@ -22,7 +22,7 @@ PROGRAM = """
 import json, warnings
 import numpy as np
 from numbainit.scalar import philox
-from numbainit.targets.cuda import fills as target
+from numbainit.targets.cuda import kernels as target
 from numbainit.targets.cuda import laws
 from numbainit.targets.cuda import loops
 
@@ -73,7 +73,7 @@ def run(kernel, grid, *arguments):
 
 
 put = {"contiguous": loops.put_contiguous, "strided": loops.put_strided}
-words = {size: target.kernels("bits", np.dtype(f"u{size}"), (9, 0)) for size in (4, 8)}
+words = {size: target.of_law("bits", np.dtype(f"u{size}"), (9, 0)) for size in (4, 8)}
 
 
 def kernel(loop):
@@ -98,8 +98,8 @@ for name, (way, grid, first, where) in CASES.items():
             shorter = *where[:2], max(where[2] - 4 * (blocks - 1), 0)
             found[name][f"{blocks} blocks"] = run(direct[way, blocks], grid, shorter, *rest, (0.0,))
 for name, (grid, shape, strides, zeros) in SPARSE.items():
-    found[name] = run(target.mask_kernel(4), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
-    found[name + " wide"] = run(target.mask_kernel(16), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
+    found[name] = run(target.of_mask(4), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
+    found[name + " wide"] = run(target.of_mask(16), grid, None, shape, strides, (*shape, 0, 0), zeros, 1, 2, 3)
 for name, (grid, shape, strides, steps, first) in BLOCKS.items():
     where = 0, int(np.prod(shape)), shape, strides, steps
     rest = first, 1, 2, 3
@@ -109,7 +109,7 @@ for name, (grid, shape, strides, steps, first) in BLOCKS.items():
         "bits32": run(words[4].block, grid, where, *rest, (0.0,)),
     }
 for name, (grid, shape, strides, place, zeros) in SPARSE_BLOCKS.items():
-    found[name] = run(target.mask_kernel(4), grid, None, shape, strides, place, zeros, 1, 2, 3)
+    found[name] = run(target.of_mask(4), grid, None, shape, strides, place, zeros, 1, 2, 3)
 print(json.dumps(found))
 """
 RUNS = [("contiguous", 1), ("contiguous", 2), ("contiguous", 4), ("strided", 1)]  # blocks that a thread makes at a time

@@ -493,3 +493,18 @@ def test_other_generators_leave_the_default_alone():
     values(np.random.default_rng(3))
     np.random.default_rng(0).random()
     assert default_generator == Generator(0)
+
+
+def test_seeding_anew_waits_for_the_draw_of_another_thread():
+    """It goes through the lock that a draw holds, and keeps that lock."""
+    lock = init.default_generator._lock
+    seeding = threading.Thread(target=init.manual_seed, args=(123,))
+    with lock:
+        seeding.start()
+        seeding.join(0.05)
+        assert seeding.is_alive()
+        before = init.default_generator.key
+    seeding.join()
+    assert init.default_generator._lock is lock
+    assert init.default_generator.key == init.Generator(123).key != before
+    assert init.default_generator.draws == 0

@@ -203,3 +203,12 @@ def test_bits_agree_between_widths_and_signs():
     assert np.array_equal(words["u8"], words["i8"].view("u8"))
     assert np.array_equal(words["u8"] >> np.uint64(32), words["u4"])
     assert np.array_equal(init.bits_(np.empty(999, ">i8"), generator=0), words["i8"])
+
+
+@pytest.mark.parametrize("name", ["kaiming_normal_", "kaiming_uniform_"])
+def test_a_wrong_type_is_said_once(name):
+    """Fans are remembered, by a cache that cannot hold arguments without a hash: that must not make two tracebacks."""
+    for mode in (3, ["fan_in"]):
+        with pytest.raises(init.InvalidTypeError, match="mode must be a str") as caught:
+            getattr(init, name)(np.empty((3, 3)), mode=mode)
+        assert caught.value.__context__ is None

@@ -18,7 +18,6 @@ import numpy as np
 from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.generator import GeneratorLike
-from numbainit.memory.libraries import library_of
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import Layout, LayoutLike, as_layout
 
@@ -246,7 +245,7 @@ def _checked(argument: str, value: Any) -> Any:
     """A value that stays what it is: a layout as a Layout, a scalar of any library as Python's own."""
     if argument == "layout" and value is not None:
         return as_layout(value)
-    if isinstance(value, np.generic) or (getattr(value, "shape", None) == () and library_of(value) != "numbainit"):
+    if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
         with contextlib.suppress(NotImplementedError):  # a JAX key has axes and no number
             value = value.item()
     try:

@@ -1,0 +1,1 @@
+"""Counters and words → values: the maths of the stream, written once for every target."""

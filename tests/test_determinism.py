@@ -1,4 +1,4 @@
-"""The same call on other threads, strides, byte orders, sizes, CPUs and processes → the same bits.
+"""The same call on other threads, strides, byte orders, sizes and CPUs → the same bits.
 
 An element is a function of key, draw and its index in the logical C order. Whatever else changes here must not show.
 """

@@ -220,6 +220,8 @@ def _integer_function(operation):
         if signed:
             return lambda a, b: _signed(a, width) * _signed(b, width) % (top * top)
         return lambda a, b: (a % top) * (b % top)
+    if name == "min" and signed:
+        return lambda a, b: min(_signed(a, width), _signed(b, width)) % top
     if name in ("div", "rem", "min"):
         assert not signed
         function = {"div": operator.floordiv, "rem": operator.mod, "min": min}[name]

@@ -12,7 +12,6 @@
 Messages say what was got, what is wanted and what to do. All but OutputError are raised before anything is written.
 """
 
-import difflib
 import os
 import sys
 import warnings
@@ -47,6 +46,8 @@ class MissingExtraError(NumbaInitError, ImportError):
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """``"did you mean 'relu'? "`` where a known name is near, else nothing; for the middle of a message."""
+    import difflib  # slow to import, and needed by few
+
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {near[0]!r}? " if near else ""
 

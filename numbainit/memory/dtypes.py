@@ -1,8 +1,7 @@
 """What users call a dtype → the NumPy dtype that initializers fill, or an error that names those that they do."""
 
 import importlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,15 +17,14 @@ def is_small(dtype: np.dtype) -> bool:
     return dtype.itemsize < 4 and dtype.name in SMALL  # NumPy takes long to make a name
 
 
-@dataclass(frozen=True)
-class Fillable:
+class Fillable(NamedTuple):
     """The dtypes that an initializer fills: these of NumPy's and, if ``small``, all floats of less than 32 bits."""
 
     machine: tuple[np.dtype, ...]
     small: bool
 
-    def __contains__(self, dtype: np.dtype) -> bool:
-        return dtype in self.machine or (self.small and is_small(dtype))
+    def __contains__(self, dtype: object) -> bool:
+        return dtype in self.machine or (self.small and isinstance(dtype, np.dtype) and is_small(dtype))
 
     def __str__(self) -> str:
         return ", ".join([*(known.name for known in self.machine), *(list(SMALL)[1:] if self.small else [])])

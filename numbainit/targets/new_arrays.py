@@ -6,7 +6,6 @@ is at hand; CuPy alone is imported for ``device="cuda"``. An ordinal is the numb
 """
 
 import importlib
-import importlib.util
 import math
 import sys
 from collections.abc import Callable
@@ -78,9 +77,11 @@ def empty_on_device(shape: tuple[int, ...], dtype: np.dtype, ordinal: int, like:
     """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
     if math.prod(shape) * dtype.itemsize > sys.maxsize:
         raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
+    from importlib.util import find_spec  # slow to import, and needed by few
+
     driver = cuda().driver
     driver.check_device(ordinal)
-    if type(like).__module__.startswith("numba.") or importlib.util.find_spec("cupy") is None:
+    if type(like).__module__.startswith("numba.") or find_spec("cupy") is None:
         return driver.empty(shape, dtype, ordinal)
     cupy = importlib.import_module("cupy")
     with errors_of_cupy(), cupy.cuda.Device(ordinal):

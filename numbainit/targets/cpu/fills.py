@@ -39,16 +39,11 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
     if block is not None:
         first = np.uint64(block.first())
         if not block.is_range(array.shape):
-            return launch.launching(loops.BLOCK, size, (address, *_lines(memory, block.strides), first), (law.packed,))
+            return launch.launching(loops.BLOCK, size, (address, *strided(memory, block.strides), first), (law.packed,))
     if carray:
         return launch.launching(loops.CONTIGUOUS, size, (address, memory.ravel(), first), (law.packed,))
-    lines = _lines(memory, c_strides(memory.shape))[:-1]
+    *lines, _ = strided(memory, c_strides(memory.shape))
     return launch.launching(loops.STRIDED, size, (address, *lines, first), (law.packed,))
-
-
-def _lines(array: np.ndarray, steps: tuple[int, ...]) -> tuple[Any, ...]:
-    view = strided(array, steps)
-    return view.window, view.offset, view.shape, view.strides, view.steps
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:

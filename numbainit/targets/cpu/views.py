@@ -1,7 +1,7 @@
 """An ndarray → the same memory as kernels see it: words, halves of complex numbers, a window with strides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ def as_parts(array: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(part, (*part.shape, 2), (*part.strides, part.itemsize))
 
 
-@dataclass(frozen=True)
-class Strided:
+class Strided(NamedTuple):
     """An array as kernels see it: a contiguous window over its memory, and where each axis steps, in it and in numbers.
 
     ``offset`` and ``strides`` count elements of the window, ``steps`` the numbers of elements. Axes that continue each

@@ -60,10 +60,8 @@ class Generator:
     """
 
     def __init__(self, seed: Seed = None, *, draws: int = 0, spawned: int = 0) -> None:
-        sequence = _seed_sequence(seed)
-        self.seed = _plain(sequence)
-        k0, k1 = sequence.generate_state(2, np.uint32)
-        self._restart((int(k0), int(k1)), draws, spawned)
+        self._seed, key = _seeded(seed)
+        self._restart(key, draws, spawned)
 
     @classmethod
     def from_key(cls, k0: int, k1: int, *, draws: int = 0, spawned: int = 0) -> "Generator":
@@ -76,20 +74,41 @@ class Generator:
         (1, 2)
         """
         self = cls.__new__(cls)
-        self.seed = None
+        self._seed = None
         self._restart((_below("k0", k0, _WORD), _below("k1", k1, _WORD)), draws, spawned)
         return self
 
-    def _restart(self, key: tuple[int, int], draws: int, spawned: int) -> None:
+    @classmethod
+    def _unseeded(cls) -> "Generator":
+        """A generator that takes entropy when it is first asked for anything: NumPy's seeds are slow to import."""
+        self = cls.__new__(cls)
+        self._seed = None
+        self._restart(None, 0, 0)
+        return self
+
+    def _restart(self, key: tuple[int, int] | None, draws: int, spawned: int) -> None:
         self._key = key
         self._draws = _below("draws", draws, _WORD + 1)
         self._spawned = _below("spawned", spawned, _CHILDREN)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+
+    @property
+    def seed(self) -> int | list[int] | None:
+        """The seed that makes the same key, None where no int or list of ints does."""
+        if self._key is None:
+            self._take_entropy()
+        return self._seed
 
     @property
     def key(self) -> tuple[int, int]:
         """The two 32-bit words of the key."""
-        return self._key
+        return self._key or self._take_entropy()
+
+    def _take_entropy(self) -> tuple[int, int]:
+        with self._lock:
+            if self._key is None:
+                self._seed, self._key = _seeded(None)
+            return self._key
 
     @property
     def draws(self) -> int:
@@ -104,7 +123,7 @@ class Generator:
     def next_stream(self) -> Stream:
         """Take the next draw number, with the key: what every filling call does once."""
         with self._lock:
-            draw, (k0, k1) = self._draws, self._key
+            draw, (k0, k1) = self._draws, self._key or self._take_entropy()
             if draw == _WORD:
                 raise InvalidValueError("this generator has handed out all its 2^32 draws: continue with fold_in(...)")
             self._draws = draw + 1
@@ -113,7 +132,7 @@ class Generator:
     def _become(self, other: "Generator") -> None:
         """Go on as ``other``, between two draws of whoever else holds this one."""
         with self._lock:
-            self.seed, self._key, self._draws, self._spawned = other.__getstate__()
+            self._seed, self._key, self._draws, self._spawned = other.__getstate__()
 
     def fold_in(self, data: str | int) -> "Generator":
         """A new generator for ``data``, a function of this key and ``data`` alone (draws do not matter).
@@ -129,7 +148,7 @@ class Generator:
         True
         """
         digest = hashlib.blake2b(
-            _payload(data), digest_size=8, key=np.array(self._key, "<u4").tobytes(), person=_PERSON
+            _payload(data), digest_size=8, key=np.array(self.key, "<u4").tobytes(), person=_PERSON
         ).digest()
         k0, k1 = np.frombuffer(digest, "<u4")
         return type(self).from_key(int(k0), int(k1))
@@ -158,23 +177,23 @@ class Generator:
     def __repr__(self) -> str:
         counts = [f"{name}={count}" for name, count in self._counts().items()]
         if self.seed is None:
-            words = [f"0x{word:08x}" for word in self._key]
+            words = [f"0x{word:08x}" for word in self.key]
             return f"Generator.from_key({', '.join(words + counts)})"
         return f"Generator({', '.join([f'seed={self.seed!r}', *counts])})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Generator):
             return NotImplemented
-        return (self._key, self._draws, self._spawned) == (other._key, other._draws, other._spawned)
+        return (self.key, self._draws, self._spawned) == (other.key, other._draws, other._spawned)
 
     __hash__ = None  # type: ignore[assignment]  # its draws change
 
     def __getstate__(self) -> tuple:
         with self._lock:
-            return self.seed, self._key, self._draws, self._spawned
+            return self.seed, self.key, self._draws, self._spawned
 
     def __setstate__(self, state: tuple) -> None:
-        self.seed, key, draws, spawned = state
+        self._seed, key, draws, spawned = state
         self._restart(key, draws, spawned)
 
 
@@ -194,7 +213,7 @@ def as_generator(source: GeneratorLike) -> Generator:
     return Generator(source)
 
 
-def manual_seed(seed: int | Sequence[int] | np.random.SeedSequence) -> Generator:
+def manual_seed(seed: "int | Sequence[int] | np.random.SeedSequence") -> Generator:
     """Seed the default generator, which calls without ``generator=`` use, and return it.
 
     Examples
@@ -209,7 +228,7 @@ def manual_seed(seed: int | Sequence[int] | np.random.SeedSequence) -> Generator
     return default_generator
 
 
-def _seed_sequence(seed: object) -> np.random.SeedSequence:
+def _seed_sequence(seed: object) -> "np.random.SeedSequence":
     if isinstance(seed, np.random.SeedSequence):
         return seed
     if seed is None:
@@ -224,7 +243,14 @@ def _seed_sequence(seed: object) -> np.random.SeedSequence:
         raise _wrong_seed(seed) from None
 
 
-def _plain(sequence: np.random.SeedSequence) -> int | list[int] | None:
+def _seeded(seed: Seed) -> tuple[int | list[int] | None, tuple[int, int]]:
+    """The seed to show, and the key."""
+    sequence = _seed_sequence(seed)
+    k0, k1 = sequence.generate_state(2, np.uint32)
+    return _plain(sequence), (int(k0), int(k1))
+
+
+def _plain(sequence: "np.random.SeedSequence") -> int | list[int] | None:
     """The int or list of ints that makes the same key; None where there is none, as for a spawned sequence."""
     if sequence.spawn_key or sequence.pool_size != np.random.SeedSequence(0).pool_size:
         return None
@@ -272,4 +298,4 @@ def _payload(data: str | int) -> bytes:
 
 
 #: The generator of calls without ``generator=``; seeded by the operating system until :func:`manual_seed`.
-default_generator = Generator()
+default_generator = Generator._unseeded()

@@ -5,7 +5,10 @@ The keys themselves are compared with the reference in test_stream.py.
 
 import copy
 import itertools
+import json
 import pickle
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -508,3 +511,24 @@ def test_seeding_anew_waits_for_the_draw_of_another_thread():
     assert init.default_generator._lock is lock
     assert init.default_generator.key == init.Generator(123).key != before
     assert init.default_generator.draws == 0
+
+
+def test_the_default_generator_takes_entropy_once_and_only_when_asked():
+    """``import numbainit`` stays quick; many threads that ask at once get one key."""
+    code = """
+import json, sys, threading
+import numbainit as init
+early = "numpy.random" in sys.modules
+keys, barrier = [], threading.Barrier(8)
+def ask():
+    barrier.wait()
+    keys.append(init.default_generator.key)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+g = init.default_generator
+same = g.key == init.Generator(g.seed).key == keys[0]
+print(json.dumps([early, len(set(keys)), same, repr(g) == f"Generator(seed={g.seed})"]))
+"""
+    done = [subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True) for _ in range(2)]
+    assert [json.loads(one.stdout) for one in done] == [[False, 1, True, True]] * 2

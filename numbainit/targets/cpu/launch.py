@@ -84,12 +84,12 @@ def launching(ways: Any, size: int, before: tuple, after: tuple) -> Filling:
 
         def launch(stream: Stream) -> None:
             try:
-                serial(*before, *stream, *after)
+                serial(*(before + stream + after))
             except LOST:
-                call(serial, (*before, *stream, *after))
+                call(serial, before + stream + after)
 
         return launch
-    return lambda stream: _launcher.launch(ways.parallel, (*before, *stream, *after))
+    return lambda stream: _launcher.launch(ways.parallel, before + stream + after)
 
 
 def call(kernel: Any, arguments: tuple) -> None:

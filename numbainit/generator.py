@@ -15,7 +15,7 @@ import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.scalar.stream import STREAM
-from numbainit.weights.numbers import whole
+from numbainit.weights.numbers import integer, whole
 
 _WORD = 1 << 32
 _CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64 bits
@@ -277,10 +277,7 @@ def _wrong_seed(seed: object) -> InvalidTypeError:
 
 
 def _below(name: str, value: int, limit: int) -> int:
-    try:
-        number = whole(value)
-    except TypeError:
-        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}") from None
+    number = integer(name, value)
     if not 0 <= number < limit:
         raise InvalidValueError(f"{name} must lie in [0, {limit}), got {number}")
     return number

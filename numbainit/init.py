@@ -30,6 +30,7 @@ from numbainit.weights.blocks import Block, whole_shape
 from numbainit.weights.fans import calculate_gain, checked_mode
 from numbainit.weights.laws import Law
 from numbainit.weights.layouts import LayoutLike, Split, splits_of
+from numbainit.weights.numbers import real
 
 __all__ = [
     "bits_",
@@ -549,6 +550,8 @@ def _fill_xavier(
     array: Array, gain: float, law: ByWidth, generator: GeneratorLike, block: Block | None, layout: LayoutLike
 ) -> None:
     shape = array.shape if block is None else whole_shape(array.shape, block)
+    if type(gain) is not float and type(gain) is not int:  # what is remembered must not change
+        gain = real("gain", gain)
     _fill_scaled(array, _xavier(law, array.dtype, layout, shape, gain), generator, block)
 
 

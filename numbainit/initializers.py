@@ -4,10 +4,10 @@ The family is that of :mod:`numbainit.init`, and so are the arguments: its funct
 are, and whether one draws.
 """
 
-import contextlib
 import functools
 import inspect
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.generator import GeneratorLike
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import Layout, LayoutLike, as_layout
+from numbainit.weights.numbers import integer, scalar
 
 A = TypeVar("A")
 _OF_A_CALL = ("tensor", "generator", "block")  # parameters that belong to a call, not to the value
@@ -72,7 +73,19 @@ def _signature(name: str) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(getattr(init, name + "_")).parameters
 
 
-@dataclass(frozen=True, init=False, repr=False)
+def needed(name: str) -> tuple[str, ...]:
+    """The arguments of an initializer that have no default.
+
+    Examples
+    --------
+    >>> from numbainit.initializers import needed
+    >>> needed("sparse"), needed("normal")
+    (('sparsity',), ())
+    """
+    return tuple(key for key, default in parameters(name).items() if default is inspect.Parameter.empty)
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Initializer:
     """An initializer and its arguments: a value that fills the array that it is called with.
 
@@ -95,11 +108,12 @@ class Initializer:
     InvalidValueError
         An unknown name, an argument that the initializer does not take, or one that is missing.
     InvalidTypeError
-        An argument that is no single value. What numbers mean is checked by the function, when it is called.
+        An argument that is no number, no text or no layout where it should be one. What numbers mean is checked by the
+        function, when it is called.
 
     Notes
     -----
-    Equal where name and all arguments are, with an equal hash; picklable.
+    Equal where name and all arguments are, with an equal hash; picklable. 1 is 1.0, NaN is NaN, and -0.0 is not 0.0.
 
     Examples
     --------
@@ -117,20 +131,28 @@ class Initializer:
     name: str
     _arguments: tuple[tuple[str, Any], ...]
 
-    def __init__(self, name: str, **arguments: Any) -> None:
+    def __init__(self, name: str, /, **arguments: Any) -> None:
         known = parameters(_checked_name(name))
         for argument in arguments:
             if argument not in known:
                 raise _misplaced(name, argument)
-        complete = {**known, **arguments}
-        missing = [argument for argument, value in complete.items() if value is inspect.Parameter.empty]
+        missing = [argument for argument in needed(name) if argument not in arguments]
         if missing:
-            raise InvalidValueError(
-                f"{name} needs {' and '.join(missing)}: pass Initializer({name!r}, {missing[0]}=...)"
-            )
-        checked = tuple((argument, _checked(argument, value)) for argument, value in complete.items())
-        object.__setattr__(self, "name", name)
+            wanted = " and ".join(missing)
+            raise InvalidValueError(f"{name} needs {wanted}: pass Initializer({name!r}, {missing[0]}=...)")
+        complete = {**known, **arguments}
+        checked = tuple((argument, _checked(argument, value, known[argument])) for argument, value in complete.items())
+        object.__setattr__(self, "name", str(name))
         object.__setattr__(self, "_arguments", checked)
+
+    def _key(self) -> tuple[Any, ...]:
+        return self.name, *((argument, _identity(value)) for argument, value in self._arguments)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Initializer) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -140,7 +162,7 @@ class Initializer:
     def given(self) -> dict[str, Any]:
         """The arguments that differ from the defaults."""
         usual = parameters(self.name)
-        return {argument: value for argument, value in self._arguments if not _same(value, usual[argument])}
+        return {key: value for key, value in self._arguments if _identity(value) != _identity(usual[key])}
 
     @property
     def draws(self) -> bool:
@@ -204,8 +226,8 @@ class Initializer:
         filled: A = getattr(init, self.name + "_")(array, **keywords)
         return filled
 
-    def to_dict(self) -> dict[str, Any]:
-        """``{"name": ..., argument: ...}``, defaults left out, of what JSON and TOML have.
+    def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
+        """``{"name": ..., argument: ...}`` of what JSON has; arguments that are the defaults only if asked for.
 
         Infinities and NaN become "inf", "-inf" and "nan", a complex number the list of its two parts, a Layout its
         axes or, where these do not say all, an object.
@@ -216,15 +238,17 @@ class Initializer:
         >>> init.Initializer("trunc_normal", std=0.02, a=0, b=float("inf")).to_dict()
         {'name': 'trunc_normal', 'std': 0.02, 'a': 0, 'b': 'inf'}
         """
-        return {"name": self.name, **{argument: _plain(value) for argument, value in self.given.items()}}
+        arguments = dict(self._arguments) if defaults else self.given
+        return {"name": self.name, **{argument: _plain(value) for argument, value in arguments.items()}}
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Initializer":
         """The initializer whose :meth:`to_dict` this is."""
         if not isinstance(facts, Mapping) or "name" not in facts:
             raise InvalidTypeError(f"an initializer is written as a mapping with a 'name', got {str(facts)[:80]!r}")
-        rest = {str(argument): _from_plain(str(argument), value) for argument, value in facts.items()}
-        return cls(rest.pop("name"), **rest)
+        known = parameters(_checked_name(facts["name"]))
+        given = {str(argument): value for argument, value in facts.items() if argument != "name"}
+        return cls(facts["name"], **{key: _from_plain(key, value, known.get(key)) for key, value in given.items()})
 
 
 def _checked_name(name: Any) -> str:
@@ -241,22 +265,43 @@ def _misplaced(name: str, argument: str) -> InvalidValueError:
     )
 
 
-def _checked(argument: str, value: Any) -> Any:
-    """A value that stays what it is: a layout as a Layout, a scalar of any library as Python's own."""
-    if argument == "layout" and value is not None:
-        return as_layout(value)
-    if isinstance(value, np.generic) or getattr(value, "shape", None) == ():
-        with contextlib.suppress(NotImplementedError):  # a JAX key has axes and no number
-            value = value.item()
+def _checked(argument: str, value: Any, default: Any) -> Any:
+    """A value that stays what it is: a layout as a Layout, a number of any library as Python's own."""
+    if argument == "layout":
+        return None if value is None else as_layout(value)
+    if isinstance(default, str):
+        if not isinstance(value, str):
+            raise InvalidTypeError(f"{argument} must be a str, got {type(value).__name__} {value!r}")
+        return str(value)
+    if argument == "groups":
+        return integer(argument, value)
+    return value if value is None and argument == "a" else _checked_number(argument, value)
+
+
+def _checked_number(argument: str, value: Any) -> int | float | complex:
+    """A number, whole or real or complex: that it is the right one is for the function to say."""
+    if type(value) in (int, float, complex):
+        return value
     try:
-        hash(value)
-    except TypeError:
-        raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {value!r}") from None
-    return value
+        if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value) or np.size(value) != 1:
+            raise TypeError
+        plain = value.item() if hasattr(value, "item") else value
+        return plain if type(plain) in (int, float, complex) else scalar(argument, plain)
+    except Exception:  # whatever a library raises for what has no value
+        text = reprlib.repr(value)
+        raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {text}") from None
 
 
-def _same(value: Any, usual: Any) -> bool:
-    return type(value) is not bool and value == usual
+def _identity(value: Any) -> Any:
+    """What makes a value the same, as a key: 1 and 1.0 are, NaN and NaN, but not 0.0 and -0.0."""
+    if isinstance(value, complex):
+        return _identity(value.real), _identity(value.imag)
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return float(value).hex()
+    except OverflowError:
+        return value
 
 
 def _written(arguments: Mapping[str, Any]) -> str:
@@ -273,9 +318,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _from_plain(argument: str, value: Any) -> Any:
-    if argument == "layout" and isinstance(value, Mapping):
-        return Layout.from_dict(value)
-    if isinstance(value, list) and len(value) == 2:
-        return complex(*(_from_plain(argument, number) for number in value))
-    return _NOT_FINITE.get(value, value) if isinstance(value, str) and argument != "name" else value
+def _from_plain(argument: str, value: Any, default: Any) -> Any:
+    if argument == "layout":
+        return Layout.from_dict(value) if isinstance(value, Mapping) else value
+    if isinstance(default, str):
+        return value
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        even, odd = (scalar(argument, _NOT_FINITE.get(half, half) if isinstance(half, str) else half) for half in value)
+        return complex(even, odd)
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value

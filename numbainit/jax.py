@@ -85,6 +85,13 @@ class Initializer:
 
     initializer: initializers.Initializer
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.initializer, initializers.Initializer):
+            raise InvalidTypeError(
+                f"an Initializer of JAX takes a numbainit.Initializer, got {self.initializer!r}: pass one, or call a "
+                "function of this module, such as normal(std=0.02)"
+            )
+
     def __repr__(self) -> str:
         return self.initializer.label
 

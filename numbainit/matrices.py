@@ -8,20 +8,20 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidValueError
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.memory.arrays import Array, diagonal, view_at
 from numbainit.targets.choose import choose
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.layouts import LayoutLike, axes_by_kind
-from numbainit.weights.numbers import real, whole
+from numbainit.weights.numbers import integer, real
 
 
 def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if array.ndim != 2:
-        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
+        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
     row = column = 0  # where the diagonal begins
     if block is not None:
         whole_shape(array.shape, block)
@@ -36,16 +36,20 @@ def eye(array: Array, block: Block | None) -> None:
 def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
     if array.ndim not in (3, 4, 5):
-        raise InvalidValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array)}")
-    count = _checked_groups(groups)
+        raise InvalidValueError(
+            f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array, block)}"
+        )
+    count = integer("groups", groups)
+    if count < 1:
+        raise InvalidValueError(f"groups must be at least 1, got {count}")
     experts, *kinds = axes_by_kind(layout, array.ndim)
     if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
         raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
     order = sum(kinds, ())
-    whole, begin = (array.shape, (0,) * array.ndim) if block is None else (whole_shape(array.shape, block), block.start)
-    shape, start = ([values[axis] for axis in order] for values in (whole, begin))
+    whole, first = whole_shape(array.shape, block), (0,) * array.ndim if block is None else block.start
+    shape, start = ([values[axis] for axis in order] for values in (whole, first))
     if shape[0] % count:
-        raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {array.shape} and groups={count}")
+        raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {whole} and groups={count}")
     target, kernel = choose(array), array.transpose(order)
     target.constant(array, 0.0)
     centre = [size // 2 - begin for size, begin in zip(shape[2:], start[2:], strict=True)]
@@ -55,16 +59,6 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
             lengths, strides = (one.times, one.length), (one.apart * across, across + along)
             if one.length > 0:
                 target.constant(view_at(kernel, (one.row, one.column, *centre), lengths, strides), 1.0)
-
-
-def _checked_groups(groups: object) -> int:
-    try:
-        count = whole(groups)
-    except TypeError:
-        raise InvalidTypeError(f"groups must be an int, got {type(groups).__name__} {groups!r}") from None
-    if count < 1:
-        raise InvalidValueError(f"groups must be at least 1, got {count}")
-    return count
 
 
 class Diagonal(NamedTuple):
@@ -98,7 +92,7 @@ def _passed(shape: Sequence[int], start: Sequence[int], part: Sequence[int], gro
 def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     if array.ndim != 2:
-        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array)}")
+        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
     share = real("sparsity", sparsity)
     if not 0.0 <= share <= 1.0:
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
@@ -120,5 +114,5 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
     filling(as_generator(generator).next_stream())
 
 
-def _dimensions(array: Array) -> str:
-    return f"{array.ndim}, shape {array.shape}"
+def _dimensions(array: Array, block: Block | None = None) -> str:
+    return f"{array.ndim}, shape {block.shape if isinstance(block, Block) else array.shape}"

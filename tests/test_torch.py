@@ -215,9 +215,14 @@ REFUSED = [
         lambda: nn.Linear(3, 2),
         {"rules": "normal"},
         init.InvalidTypeError,
-        "rules must be an Initializer, or Rules, got 'normal'",
+        "rules must be a numbainit.Initializer, or Rules, got 'normal'",
     ),
-    (lambda: nn.Linear(3, 2), {"rules": 3}, init.InvalidTypeError, "rules must be an Initializer, or Rules, got 3"),
+    (
+        lambda: nn.Linear(3, 2),
+        {"rules": 3},
+        init.InvalidTypeError,
+        "rules must be a numbainit.Initializer, or Rules, got 3",
+    ),
     (lambda: nn.Linear(3, 2), {"rules": law("kaiming_normal", mode="x")}, init.InvalidValueError, "Mode x not supp"),
     (lambda: nn.Linear(3, 2), {"rules": everything("xavier_normal")}, init.InvalidValueError, "fewer than 2 dimens"),
     (lambda: nn.Linear(3, 2), {"generator": "a"}, init.InvalidTypeError, "got str 'a'"),
@@ -258,3 +263,33 @@ def test_modules_of_small_floats(dtype):
     small = initialize(nn.Linear(30, 20, dtype=dtype), generator=4)
     wide = initialize(nn.Linear(30, 20), generator=4)
     assert torch.equal(small.weight, wide.weight.to(dtype))
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_an_empty_parameter_is_left_alone():
+    """A backward pass that holds it goes on."""
+    module = nn.Linear(0, 3)
+    result = (torch.zeros(2, 0, requires_grad=True) * module.weight[:2]).sum()
+    initialize(module, generator=0)
+    result.backward()
+
+
+def test_a_refusal_names_the_parameter():
+    module = nn.Sequential(nn.Linear(3, 4), nn.Conv2d(3, 4, 3))
+    with pytest.raises(init.InvalidValueError, match=r"'1\.weight': Only tensors with 2 .* shape \(4, 3, 3, 3\)"):
+        initialize(module, Initializer("eye"), generator=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e5m2, torch.float64, torch.complex64])
+def test_new_tensors_have_the_dtype_of_like(dtype):
+    made = init.normal((3, 2), like=torch.empty(1, dtype=dtype), generator=0, std=0.5)
+    assert (made.dtype, tuple(made.shape)) == (dtype, (3, 2))
+    assert torch.equal(made, init.normal_(torch.empty(3, 2, dtype=dtype), std=0.5, generator=0))
+
+
+def test_a_gain_that_is_a_tensor_is_read_at_each_call():
+    gain = torch.tensor(1.0)
+    first = init.xavier_normal((2, 2), gain, generator=0)
+    gain.fill_(2.0)
+    assert (init.xavier_normal((2, 2), gain, generator=0) == init.xavier_normal((2, 2), 2.0, generator=0)).all()
+    assert (first == init.xavier_normal((2, 2), 1.0, generator=0)).all()

@@ -35,10 +35,11 @@ from numbainit.errors import (
 from numbainit.files import headers, safetensors
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
-from numbainit.initializers import Initializer, taking
+from numbainit.initializers import Initializer, needed, taking
 from numbainit.measure import run as bench
 from numbainit.recipes import models, rules
 from numbainit.scalar.stream import STREAM
+from numbainit.weights.blocks import Block
 
 _DTYPES = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"}
 _Plan = dict[str, tuple[Parameter, Initializer]]  # by name
@@ -63,10 +64,15 @@ def _read_shapes(shapes: str) -> list[Parameter]:
 
 def _metadata(arguments: argparse.Namespace, table: Iterable[rules.Rule], seed: int) -> dict[str, str]:
     """What the file says about its making: with its own shapes, all that is needed to make it again."""
+    *_, last = table
+    given, chosen = _given_options(arguments), last.initializer.to_dict(defaults=True)
     rule_set = {
         "init": arguments.init,
-        "options": _given_options(arguments),
-        "laws": [{"parameters": rule.when, "law": rule.initializer.label} for rule in table],
+        "options": {option: value for option, value in chosen.items() if option in given},
+        "laws": [
+            {"parameters": rule.when, "law": rule.initializer.label} | rule.initializer.to_dict(defaults=True)
+            for rule in table
+        ],
     }
     return {
         "format": "pt",  # transformers refuses files that do not say whose layout they have: this is torch's
@@ -82,7 +88,7 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
     return {option: value for option, value in given.items() if value is not None}
 
 
-def _planned(parameters: Iterable[Parameter], table: Iterable[rules.Rule]) -> _Plan:
+def _planned(parameters: Iterable[Parameter], table: Iterable[rules.Rule], chosen: Initializer) -> _Plan:
     """Each parameter with its initializer, which will not refuse it."""
     plan: _Plan = {}
     known = set()
@@ -96,17 +102,29 @@ def _planned(parameters: Iterable[Parameter], table: Iterable[rules.Rule]) -> _P
             except (InvalidValueError, InvalidTypeError) as error:
                 raise type(error)(f"parameter {name!r}: {error}") from None
         plan[name] = parameter, found
+    if not any(found is chosen for found, _, _ in known):  # its options must make sense all the same
+        rules.check(chosen, (1, 1, 1) if chosen.name == "dirac" else (1, 1), np.dtype("float32"))
     return plan
 
 
 def _compile(chosen: Initializer, plan: _Plan) -> float:
     """Fill small arrays, so that kernels are compiled before a file is made; the seconds."""
     found = [parameter for parameter, initializer in plan.values() if initializer is chosen and parameter.size]
-    trials = {(min(one.size, _TRIAL), *(1,) * (len(one.shape) - 1)) for one in found}
     start = time.perf_counter()
-    for shape in {min(trials), max(trials)} if trials else ():  # small arrays have kernels of their own
-        chosen(np.empty(shape, found[0].numpy_dtype), Generator(0))
+    for pick in (min, max) if found else ():  # small arrays have kernels of their own
+        trial = pick(found, key=lambda parameter: parameter.size)
+        block = Block(trial.shape, (0,) * len(trial.shape)) if chosen.takes_block else None
+        chosen(np.empty(_head(trial.shape), trial.numpy_dtype), Generator(0), block=block)
     return time.perf_counter() - start
+
+
+def _head(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A part at the beginning of an array of this shape, whose numbers follow each other: not many elements."""
+    head, left = [], _TRIAL
+    for size in reversed(shape):
+        head.append(min(size, max(left, 1)))
+        left = left // size if head[-1] == size else 0
+    return tuple(reversed(head))
 
 
 def _write(plan: _Plan, metadata: dict[str, str], result: Result, advance: Callable) -> None:
@@ -146,7 +164,11 @@ def _chosen(arguments: argparse.Namespace) -> Initializer:
         raise InvalidValueError(
             f"no initializer is named {arguments.init!r}; {hint}Choose one of {', '.join(rules.choices())}"
         )
-    return rules.initializer(arguments.init, **_given_options(arguments))
+    given = _given_options(arguments)
+    missing = [f"--{option}" for option in needed(arguments.init) if option not in given]
+    if missing:
+        raise InvalidValueError(f"--init {arguments.init} needs {' and '.join(missing)}")
+    return rules.initializer(arguments.init, **given)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -156,7 +178,7 @@ def _init(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     table = rules.rules(chosen)
     parameters = [parameter.cast(code) for parameter in _read_shapes(arguments.shapes)]
-    plan = _planned(parameters, table)
+    plan = _planned(parameters, table, chosen)
     try:
         path = safetensors.check_output(arguments.output)
     except OutputError as error:

@@ -1,5 +1,6 @@
 """Arrays that were filled → their moments by law, and the table or JSON object that says what a run did."""
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,8 @@ class Moments:
         for start in range(0, flat.size, _CHUNK):
             chunk = flat[start : start + _CHUNK].astype(np.float64)
             mean = float(np.add.reduce(chunk)) / chunk.size
-            chunk -= mean
+            with np.errstate(invalid="ignore"):  # a constant may be infinite
+                chunk -= mean
             self._merge(chunk.size, mean, float(np.dot(chunk, chunk)))
 
     def _merge(self, count: int, mean: float, squares: float) -> None:
@@ -88,7 +90,7 @@ class Result:
         self.moments.setdefault(law, Moments()).add(array)
 
     def as_json(self) -> dict[str, Any]:
-        """The facts as ``--json`` prints them; a mean of nothing is null."""
+        """The facts as ``--json`` prints them; a mean of nothing, or of infinities, is null."""
         facts = {
             "path": str(self.path),
             "version": __version__,
@@ -108,7 +110,8 @@ class Result:
 
     def _law_as_json(self, label: str) -> dict[str, Any]:
         found = self.moments[label]
-        mean, std = (found.mean, found.std) if found.count else (None, None)
+        known = found.count > 0 and math.isfinite(found.mean)
+        mean, std = (found.mean, found.std) if known else (None, None)
         return {"law": label, "tensors": self.tensors[label], "elements": found.count, "mean": mean, "std": std}
 
 

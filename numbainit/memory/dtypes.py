@@ -63,14 +63,16 @@ def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
 
 
 def dtype_of(array: Any) -> np.dtype | None:
-    """The NumPy dtype of an array of any library, where NumPy, or ml_dtypes if it is installed, has one."""
-    dtype = getattr(array, "dtype", None)
-    name = name_of_dtype(dtype)
+    """The NumPy dtype of an array of any library, where NumPy or ml_dtypes has one."""
     try:
+        dtype = getattr(array, "dtype", None)
+        name = name_of_dtype(dtype)
         if name is not None and is_small_name(name):
             return small_dtype(name)
         return None if dtype is None else np.dtype(name or dtype).newbyteorder("=")
-    except Exception:  # MissingExtraError, and whatever NumPy raises for a dtype that it does not know
+    except MissingExtraError:
+        raise
+    except Exception:  # whatever NumPy raises for a dtype that it does not know, and others for their own
         return None
 
 

@@ -22,11 +22,13 @@ from typing import Any
 
 import numpy as np
 
+from numbainit.errors import InvalidTypeError
 from numbainit.fill import fill_constant
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer, names
 from numbainit.memory.arrays import Array
 from numbainit.weights.blocks import Block
+from numbainit.weights.numbers import real
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class Rule:
     when: str
     applies: Callable[[str, int, np.dtype], bool]
     initializer: Initializer
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.initializer, Initializer):
+            raise InvalidTypeError(
+                f"the initializer of a Rule must be a numbainit.Initializer, got {self.initializer!r}: pass one, such "
+                "as numbainit.Initializer('normal', std=0.02)"
+            )
 
 
 def choices() -> tuple[str, ...]:
@@ -65,12 +74,10 @@ def initializer(name: str, **arguments: Any) -> Initializer:
     >>> initializer("trunc_normal", std=0.5).label
     'trunc_normal(std=0.5, a=-1.0, b=1.0)'
     """
-    usual: dict[str, Any] = {}
-    if name in ("normal", "trunc_normal"):
-        usual["std"] = arguments.get("std", 0.02)
+    usual: dict[str, Any] = {"std": 0.02} if name in ("normal", "trunc_normal") else {}
     if name == "trunc_normal":
-        mean, reach = arguments.get("mean", 0.0), 2 * usual["std"]
-        usual |= {"a": mean - reach, "b": mean + reach}
+        mean, std = real("mean", arguments.get("mean", 0.0)), real("std", arguments.get("std", 0.02))
+        usual |= {"a": mean - 2 * std, "b": mean + 2 * std}
     return Initializer(name, **usual | arguments)
 
 

@@ -13,6 +13,7 @@ Examples
 (True, [0.0, 0.0])
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
@@ -78,8 +79,7 @@ def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, 
     """
     table, root = _table(rules), _root(generator)
     for name, tensor, array, found in _plan(table, _checked(module)):
-        apply(found, array, root.fold_in(name))
-        written(tensor)
+        _fill(tensor, array, found, root.fold_in(name))
     return module
 
 
@@ -110,8 +110,7 @@ def initializer(
 
     def fill(module: "torch.nn.Module") -> "torch.nn.Module":
         for _, tensor, array, found in _plan(table, _checked(module), recurse=False):
-            apply(found, array, source)
-            written(tensor)
+            _fill(tensor, array, found, source)
         return module
 
     return fill
@@ -124,6 +123,12 @@ def _plan(table: tuple[Rule, ...], module: "torch.nn.Module", recurse: bool = Tr
     """Each tensor with its memory and its initializer; what can be refused is refused before anything is written."""
     found = [(name, tensor, _fillable(name, tensor)) for name, tensor in _named_tensors(module, recurse)]
     return [(name, tensor, array, _initializer(table, name, array)) for name, tensor, array in found]
+
+
+def _fill(tensor: "torch.Tensor", array: Array, found: Initializer, generator: Generator) -> None:
+    if array.size:
+        apply(found, array, generator)
+        written(tensor)
 
 
 def _checked(module: Any) -> "torch.nn.Module":
@@ -149,7 +154,8 @@ def _table(rules: Iterable[Rule] | Initializer | None) -> tuple[Rule, ...]:
     for rule in table:
         if not isinstance(rule, Rule):
             raise InvalidTypeError(
-                f"rules must be an Initializer, or Rules, got {rule!r}: pass numbainit.Initializer('normal', std=0.02)"
+                f"rules must be a numbainit.Initializer, or Rules, got {rule!r}: pass "
+                "numbainit.Initializer('normal', std=0.02)"
             )
     return table
 
@@ -167,7 +173,8 @@ def _initializer(table: tuple[Rule, ...], name: str, array: Array) -> Initialize
             f"no rule applies to {name!r} of shape {array.shape}: end the rules with one that always does"
         ) from None
     if array.size:
-        check(found, array.shape, array.dtype)
+        with _named(name):
+            check(found, array.shape, array.dtype)
     return found
 
 
@@ -175,9 +182,16 @@ def _fillable(name: str, tensor: "torch.Tensor") -> Array:
     """The memory of a tensor, described after every check."""
     if torch.nn.parameter.is_lazy(tensor):
         raise InvalidValueError(f"{name!r} has no shape yet: run the module once on an input, which gives it one")
-    try:
+    with _named(name):
         array = described(tensor, "initialize")
         checked: Array = writable(array, "initialize", Fillable((array.dtype,), small=False))
-        return checked
+    return checked
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors say which parameter they are about."""
+    try:
+        yield
     except (InvalidTypeError, InvalidValueError) as error:
         raise type(error)(f"{name!r}: {error}") from None

@@ -20,9 +20,19 @@ def whole(value: Any) -> int:
     >>> whole(np.int64(3))
     3
     """
-    if isinstance(value, (bool, np.bool_)):
+    if type(value) is int:
+        return value
+    if isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
         raise TypeError("a truth value is no number")
     return operator.index(value)
+
+
+def integer(name: str, value: Any) -> int:
+    """:func:`whole`, or an error that speaks of the argument ``name``."""
+    try:
+        return whole(value)
+    except TypeError:
+        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}") from None
 
 
 def wholes(values: Any) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ SMALL = {
     "conv.weight": {"dtype": "F64", "shape": [8, 4, 3, 3]},
     "nothing.weight": {"dtype": "F32", "shape": [0, 4]},
 }
+MODE = ("--init", "kaiming_normal", "--mode", "fan")
 ENVIRONMENT = {
     key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "COLUMNS", "TTY_COMPATIBLE")
 }
@@ -198,7 +199,7 @@ def test_every_initializer_runs(tmp_path, out, name):
     [
         (("--init", "dirac"), ["parameter 'fc.weight'", "3, 4, or 5 dimensions"]),
         (("--init", "eye"), ["parameter 'conv.weight'", "2 dimensions"]),
-        (("--init", "constant"), ["constant needs val"]),
+        (("--init", "constant"), ["--init constant needs --val"]),
         (("--init", "bits"), ["no initializer is named 'bits'"]),
         (("--init", "xavier_normal", "--layout", "IIII"), ["needs an O"]),
         (("--init", "xavier_normal", "--layout", "HWIO"), ["parameter 'fc.weight'", "'HWIO' names 4 axes"]),
@@ -210,6 +211,54 @@ def test_an_initializer_that_does_not_fit_is_refused(small, out, capsys, words, 
     assert complaints.count("\n") == 1
     assert all(fragment in complaints for fragment in fragments), complaints
     assert not contents(out)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words", "arguments"),
+    [
+        ([96, 96, 3, 3], ("--groups", "3"), {"groups": 3}),
+        ([6, 4, 3], ("--groups", "2", "--layout", "IO"), {"groups": 2, "layout": "IO"}),
+        ([4, 2, 70_000], ("--groups", "2"), {"groups": 2}),
+    ],
+)
+def test_kernels_are_tried_on_the_shapes_that_are_filled(tmp_path, out, shape, words, arguments):
+    header = tmp_path / "header.json"
+    header.write_text(json.dumps({"w": {"dtype": "F32", "shape": shape}}))
+    assert run("init", header, "-o", out / "m", "--init", "dirac", *words) == 0
+    assert load_file(out / "m")["w"].tobytes() == init.dirac_(np.empty(shape, "f4"), **arguments).tobytes()
+
+
+@pytest.mark.parametrize("words", [("--std=-1",), ("--std", "nan"), ("--init", "uniform", "--a", "2"), MODE])
+def test_options_must_make_sense_where_no_parameter_takes_them(tmp_path, out, words):
+    header = tmp_path / "header.json"
+    header.write_text(json.dumps({"b.bias": {"dtype": "F32", "shape": [6]}, "w": {"dtype": "F32", "shape": [0, 3]}}))
+    assert run("init", header, "-o", out / "m", *words) == 2
+    assert not contents(out)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_what_is_no_number_is_json_all_the_same(small, out, capsys, value):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert run("init", small, "-o", out / "m", "--init", "constant", f"--val={value}", "--dtype", "f64", "--json") == 0
+    facts = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert [row["mean"] for row in facts["laws"] if row["law"] == f"constant(val={value})"] == [None]
+    with safe_open(out / "m", framework="numpy") as file:
+        rules_of_file = json.loads(file.metadata()["rules"], parse_constant=refuse)
+    assert rules_of_file["options"] == {"val": value}
+    assert rules_of_file["laws"][-1]["val"] == value
+
+
+def test_the_file_says_every_argument_of_each_law(small, out):
+    """Also those that are defaults today."""
+    assert run("init", small, "-o", out / "m", "--init", "kaiming_normal", "--mode", "fan_out") == 0
+    with safe_open(out / "m", framework="numpy") as file:
+        *_, last = json.loads(file.metadata()["rules"])["laws"]
+    arguments = {"a": 0, "mode": "fan_out", "nonlinearity": "leaky_relu", "layout": None}
+    label = "kaiming_normal(mode='fan_out')"
+    assert last == {"parameters": "all others", "law": label, "name": "kaiming_normal", **arguments}
 
 
 def test_the_same_seed_gives_the_same_file(small, out):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from numbainit import init
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.files.headers import parse_header
 from numbainit.generator import Generator
+from numbainit.initializers import Initializer
 from numbainit.recipes import models, rules
+from numbainit.weights.layouts import Layout
 
 F32, I64, BOOL = np.dtype("float32"), np.dtype("int64"), np.dtype("bool")
 ONES, ZEROS, CHOSEN = "ones()", "zeros()", "normal(std=0.02)"
@@ -158,3 +160,32 @@ def test_small_floats_are_floats():
     for dtype in (np.dtype(kinds.bfloat16), np.dtype(kinds.float8_e4m3fn), np.dtype("float16")):
         table = rules.rules(rules.initializer("normal"))
         assert rules.initializer_for(table, "fc.weight", (3, 3), dtype).label == CHOSEN
+
+
+@pytest.mark.parametrize("arguments", [{"std": "0.1"}, {"std": [1]}, {"mean": None}, {"std": 1j}], ids=str)
+def test_bounds_follow_from_numbers_only(arguments):
+    (name,) = arguments
+    with pytest.raises(InvalidTypeError, match=f"{name} must be a real number"):
+        rules.initializer("trunc_normal", **arguments)
+
+
+@pytest.mark.parametrize("wrong", ["normal", None, lambda array, generator: None])
+def test_a_rule_holds_an_initializer(wrong):
+    with pytest.raises(InvalidTypeError, match=r"the initializer of a Rule must be a numbainit\.Initializer, got"):
+        rules.Rule("all", lambda name, rank, dtype: True, wrong)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "shape", "text"),
+    [
+        (Initializer("eye"), (3, 4, 5), r"2 dimensions are supported, got 3, shape \(3, 4, 5\)"),
+        (Initializer("dirac", groups=4), (6, 4, 3), r"got shape \(6, 4, 3\) and groups=4"),
+        (Initializer("xavier_normal", layout=Layout(splits=(1, 2))), (4, 4), r"splits \(1, 2\) sum to 3"),
+        (Initializer("orthogonal"), (4,), "2 or more dimensions"),
+        (Initializer("normal", std=-1), (4,), "std must be >= 0"),
+    ],
+    ids=lambda value: getattr(value, "label", ""),
+)
+def test_a_check_speaks_of_the_shape_that_is_asked_about(initializer, shape, text):
+    with pytest.raises(InvalidValueError, match=text):
+        rules.check(initializer, shape, F32)

@@ -1,7 +1,6 @@
 """A checked array, a law and a generator → the array filled: the last checks, one draw, and the target goes.
 
-Whatever can fail has failed before the draw is taken: a call that raises leaves the generator and the array as they
-were.
+Whatever can be refused is refused before the draw is taken: such a call leaves generator and array as they were.
 """
 
 from collections.abc import Sequence

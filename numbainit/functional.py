@@ -428,8 +428,7 @@ _FILLED = {init.bits_: WORDS, init.uniform_: REALS, init.trunc_normal_: REALS}  
 
 def _dtype_like(like: Any, dtypes: Fillable) -> np.dtype:
     """The dtype of ``like``, if it can be filled; else the first of those that can."""
-    found = dtype_of(like)
-    return dtypes.machine[0] if found is None or found not in dtypes else found
+    return dtype_of(like, dtypes) or dtypes.machine[0]
 
 
 def _is_array(shape: Any, fill: Callable) -> bool:

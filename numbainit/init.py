@@ -127,7 +127,7 @@ def normal_(
 
     Notes
     -----
-    ``mean + std z`` with one rounding, z by Box and Muller (1958) from the four words of a block:
+    ``mean + std z`` with one rounding, z by Box and Muller (1958) from the four words of a counter:
     ``z0 = r cos t, z1 = r sin t, r = sqrt(-2 ln u)``. |z| <= 6.661 in float32, 8.572 in float64.
 
     Examples
@@ -543,7 +543,7 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
 
 
 ByWidth = Callable[[float, np.dtype], Law]  # a standard deviation → a law around zero
-Splits = list[tuple[Split, Law]]
+Splits = tuple[tuple[Split, Law], ...]
 
 
 def _fill_xavier(
@@ -593,7 +593,8 @@ def _xavier(law: ByWidth, dtype: np.dtype, layout: LayoutLike, shape: tuple[int,
     splits = splits_of(layout, shape)
     factor = laws.standard_deviation(gain, dtype, "gain")
     totals = [max(split.fan_in + split.fan_out, 1) for split in splits]  # no elements where both are 0
-    return [(split, law(factor * math.sqrt(2.0 / total), dtype)) for split, total in zip(splits, totals, strict=True)]
+    pairs = zip(splits, totals, strict=True)
+    return tuple((split, law(factor * math.sqrt(2.0 / total), dtype)) for split, total in pairs)
 
 
 @_remembered
@@ -610,7 +611,7 @@ def _kaiming(
     name, splits = checked_mode(mode), splits_of(layout, shape)
     gain = calculate_gain(nonlinearity, slope)
     fans = [split.fan_in if name == "fan_in" else split.fan_out for split in splits]
-    return [(split, law(gain / math.sqrt(fan), dtype)) for split, fan in zip(splits, fans, strict=True)]
+    return tuple((split, law(gain / math.sqrt(fan), dtype)) for split, fan in zip(splits, fans, strict=True))
 
 
 def _fill_scaled(array: Array, splits: Splits, generator: GeneratorLike, block: Block | None) -> None:

@@ -1,4 +1,4 @@
-"""A name and arguments → an initializer as a value: what recipes, adapters, files and tables hold, and call to fill.
+"""A name and arguments → an initializer as a value: what recipes, frameworks and files hold, and call to fill.
 
 The family is that of :mod:`numbainit.init`, and so are the arguments: its functions' own signatures say which there
 are, and whether one draws.
@@ -19,6 +19,7 @@ from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.generator import GeneratorLike
 from numbainit.weights.blocks import Block
+from numbainit.weights.fans import DEFAULT_SLOPE
 from numbainit.weights.layouts import Layout, LayoutLike, as_layout
 from numbainit.weights.numbers import integer, scalar
 
@@ -101,7 +102,11 @@ class Initializer:
     ----------
     name : str
     arguments : mapping
-        All of them, defaults filled in.
+        All of them, defaults filled in; ``given`` are those that differ from the defaults.
+    draws, takes_block : bool
+        Whether it takes a draw of its generator, and whether a part of a larger array can be filled alone.
+    label : str
+        The call without the array, defaults left out.
 
     Raises
     ------
@@ -132,7 +137,7 @@ class Initializer:
     _arguments: tuple[tuple[str, Any], ...]
 
     def __init__(self, name: str, /, **arguments: Any) -> None:
-        known = parameters(_checked_name(name))
+        known = parameters(checked_name(name))
         for argument in arguments:
             if argument not in known:
                 raise _misplaced(name, argument)
@@ -141,6 +146,8 @@ class Initializer:
             wanted = " and ".join(missing)
             raise InvalidValueError(f"{name} needs {wanted}: pass Initializer({name!r}, {missing[0]}=...)")
         complete = {**known, **arguments}
+        if "mode" in known and complete["a"] is None:  # the slope of leaky_relu, if torch is to choose it
+            complete["a"] = DEFAULT_SLOPE
         checked = tuple((argument, _checked(argument, value, known[argument])) for argument, value in complete.items())
         object.__setattr__(self, "name", str(name))
         object.__setattr__(self, "_arguments", checked)
@@ -246,15 +253,17 @@ class Initializer:
         """The initializer whose :meth:`to_dict` this is."""
         if not isinstance(facts, Mapping) or "name" not in facts:
             raise InvalidTypeError(f"an initializer is written as a mapping with a 'name', got {str(facts)[:80]!r}")
-        known = parameters(_checked_name(facts["name"]))
+        known = parameters(checked_name(facts["name"]))
         given = {str(argument): value for argument, value in facts.items() if argument != "name"}
         return cls(facts["name"], **{key: _from_plain(key, value, known.get(key)) for key, value in given.items()})
 
 
-def _checked_name(name: Any) -> str:
-    if not isinstance(name, str) or name not in names():
-        hint = suggestion(str(name), names())
-        raise InvalidValueError(f"no initializer is named {name!r}; {hint}Choose one of {', '.join(names())}")
+def checked_name(name: Any, choices: tuple[str, ...] | None = None) -> str:
+    """One of the names, or of some of them."""
+    known = names() if choices is None else choices
+    if not isinstance(name, str) or name not in known:
+        hint = suggestion(str(name), known)
+        raise InvalidValueError(f"no initializer is named {name!r}; {hint}Choose one of {', '.join(known)}")
     return name
 
 
@@ -275,7 +284,7 @@ def _checked(argument: str, value: Any, default: Any) -> Any:
         return str(value)
     if argument == "groups":
         return integer(argument, value)
-    return value if value is None and argument == "a" else _checked_number(argument, value)
+    return _checked_number(argument, value)
 
 
 def _checked_number(argument: str, value: Any) -> int | float | complex:
@@ -283,7 +292,7 @@ def _checked_number(argument: str, value: Any) -> int | float | complex:
     if type(value) in (int, float, complex):
         return value
     try:
-        if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value) or np.size(value) != 1:
+        if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value):
             raise TypeError
         plain = value.item() if hasattr(value, "item") else value
         return plain if type(plain) in (int, float, complex) else scalar(argument, plain)

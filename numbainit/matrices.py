@@ -25,7 +25,8 @@ def eye(array: Array, block: Block | None) -> None:
     row = column = 0  # where the diagonal begins
     if block is not None:
         whole_shape(array.shape, block)
-        row, column = (max(begin - block.start[axis], 0) for axis, begin in enumerate(reversed(block.start)))
+        top, side = block.start
+        row, column = max(side - top, 0), max(top - side, 0)
     rows, columns = array.shape
     target, length = choose(array), min(rows - row, columns - column)
     target.constant(array, 0.0)
@@ -79,8 +80,8 @@ def _passed(shape: Sequence[int], start: Sequence[int], part: Sequence[int], gro
     outputs, channels = shape[:2]
     outputs //= groups
     begin, end = start[0], start[0] + part[0]
-    first, last = -(-begin // outputs), end // outputs  # groups that are whole
-    cut = {begin // outputs, (end - 1) // outputs} - set(range(first, last))
+    first, last = (begin + outputs - 1) // outputs, end // outputs  # groups that are whole
+    cut = {group for group in (begin // outputs, (end - 1) // outputs) if not first <= group < last}
     for group, times in (*((group, 1) for group in sorted(cut)), (first, last - first)):
         corner = group * outputs
         top = max(corner, begin, corner + start[1])

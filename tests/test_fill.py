@@ -144,3 +144,23 @@ def test_a_block_without_elements_must_lie_inside_too():
     with pytest.raises(init.InvalidValueError, match="does not lie inside"):
         init.ones_(np.empty((0, 3)), block=init.Block((5, 5), (0, 3)))
     assert generator.draws == 0
+
+
+@pytest.mark.parametrize("dtype", [">c8", "c8", ">f4"])
+def test_pieces_of_the_largest_array_there_can_be(dtype):
+    """Its elements have numbers up to 2^62, and the parts of complex ones twice as many."""
+    generator, size = init.Generator(SEED), 2**62
+    array = init.normal_(np.empty(70_000, dtype), generator=generator, block=init.Block((size,), (size - 70_000,)))
+    assert generator.draws == 1
+    end = np.empty(3, np.dtype(dtype).newbyteorder("="))
+    end = init.normal_(end, generator=SEED, block=init.Block((size,), (size - 3,)))
+    assert (array[-3:] == end).all()
+
+
+def test_a_loop_is_compiled_once_for_wholes_and_for_blocks():
+    init.normal_(np.empty(8, "f4"), generator=0)
+    init.normal_(np.empty(8, "f4"), generator=0, block=init.Block((20,), (5,)))
+    from numbainit.targets.cpu.loops import CONTIGUOUS
+
+    kinds = {(signature[1], signature[2]) for signature in CONTIGUOUS.serial.signatures}
+    assert len(kinds) == len({array for array, _ in kinds})

@@ -142,6 +142,15 @@ def test_values_that_fill_differently_differ():
     assert Initializer("constant", val=10**400) != Initializer("constant", val=10**401)
 
 
+def test_the_slope_that_torch_chooses():
+    chosen = Initializer("kaiming_normal", a=None)
+    assert chosen == Initializer("kaiming_normal", a=0.01)
+    got, wanted = chosen(np.empty((4, 6), "f4"), 1), init.kaiming_normal_(np.empty((4, 6), "f4"), None, generator=1)
+    assert got.tobytes() == wanted.tobytes()
+    with pytest.raises(init.InvalidTypeError, match="a must be one value, got NoneType"):
+        Initializer("uniform", a=None)
+
+
 class Scalar:
     """A number of another library: it has no axes, and says what it holds."""
 
@@ -235,6 +244,8 @@ WRONG = [
     (lambda: Initializer.from_dict({"name": "normal", "self": 1}), ValueError, "'self' does not apply"),
     (lambda: Initializer.from_dict({"name": "eye", "layout": ["O", "I"]}), ValueError, "'layout' does not apply"),
     (lambda: Initializer.from_dict({"name": "dirac", "layout": ["O", "I"]}), TypeError, "layout is a str such as"),
+    (lambda: Initializer.from_dict({"name": "dirac", "layout": 7}), TypeError, "layout is a str such as"),
+    (lambda: init.Layout.from_dict(7), TypeError, "a Layout is written as its axes or as a mapping, got 7"),
     (lambda: Initializer.from_dict({"name": []}), ValueError, "no initializer is named"),
     (lambda: Initializer("xavier_uniform", layout="XX"), ValueError, "needs an O"),
     (lambda: Initializer("xavier_uniform", layout=3), TypeError, "layout is a str such as"),

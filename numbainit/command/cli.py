@@ -30,12 +30,11 @@ from numbainit.errors import (
     MissingExtraError,
     NumbaInitError,
     OutputError,
-    suggestion,
 )
 from numbainit.files import headers, safetensors
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
-from numbainit.initializers import Initializer, needed, taking
+from numbainit.initializers import Initializer, checked_name, needed, taking
 from numbainit.measure import run as bench
 from numbainit.recipes import models, rules
 from numbainit.scalar.stream import STREAM
@@ -103,8 +102,15 @@ def _planned(parameters: Iterable[Parameter], table: Iterable[rules.Rule], chose
                 raise type(error)(f"parameter {name!r}: {error}") from None
         plan[name] = parameter, found
     if not any(found is chosen for found, _, _ in known):  # its options must make sense all the same
-        rules.check(chosen, (1, 1, 1) if chosen.name == "dirac" else (1, 1), np.dtype("float32"))
+        rules.check(chosen, _fitting(chosen), np.dtype("float32"))
     return plan
+
+
+def _fitting(chosen: Initializer) -> tuple[int, ...]:
+    """A shape that an initializer takes."""
+    axes = chosen.arguments.get("layout")
+    fewest = 3 if chosen.name == "dirac" else 2
+    return (chosen.arguments.get("groups", 1),) * max(fewest, len(axes.axes) if axes else 0)
 
 
 def _compile(chosen: Initializer, plan: _Plan) -> float:
@@ -159,16 +165,11 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _chosen(arguments: argparse.Namespace) -> Initializer:
-    if arguments.init not in rules.choices():
-        hint = suggestion(arguments.init, rules.choices())
-        raise InvalidValueError(
-            f"no initializer is named {arguments.init!r}; {hint}Choose one of {', '.join(rules.choices())}"
-        )
-    given = _given_options(arguments)
-    missing = [f"--{option}" for option in needed(arguments.init) if option not in given]
+    name, given = checked_name(arguments.init, rules.choices()), _given_options(arguments)
+    missing = [f"--{option}" for option in needed(name) if option not in given]
     if missing:
-        raise InvalidValueError(f"--init {arguments.init} needs {' and '.join(missing)}")
-    return rules.initializer(arguments.init, **given)
+        raise InvalidValueError(f"--init {name} needs {' and '.join(missing)}")
+    return rules.initializer(name, **given)
 
 
 def _init(arguments: argparse.Namespace) -> int:

@@ -107,7 +107,7 @@ def _by_clock(call: Call, rounds: int) -> float:
 def _small(clock: Any, ordinal: int) -> dict[str, float]:
     """Seconds a call on few elements takes its caller."""
     array = cuda().driver.empty((SMALL,), np.dtype("float32"), ordinal)
-    calls: dict[str, Call] = {name: functools.partial(law, array, 0) for name, law in LAWS.items()}
+    calls: dict[str, Call] = {name: functools.partial(law, array, Generator(0)) for name, law in LAWS.items()}
     if importlib.util.find_spec("cupy"):
         cupy = importlib.import_module("cupy")
         calls["cupy fill"] = functools.partial(cupy.empty(SMALL, "float32").fill, 0.5)

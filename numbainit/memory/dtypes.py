@@ -62,14 +62,15 @@ def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
     return known
 
 
-def dtype_of(array: Any) -> np.dtype | None:
-    """The NumPy dtype of an array of any library, where NumPy or ml_dtypes has one."""
+def dtype_of(array: Any, dtypes: Fillable) -> np.dtype | None:
+    """The NumPy dtype of an array of any library, if it is one of these."""
     try:
         dtype = getattr(array, "dtype", None)
         name = name_of_dtype(dtype)
         if name is not None and is_small_name(name):
-            return small_dtype(name)
-        return None if dtype is None else np.dtype(name or dtype).newbyteorder("=")
+            return small_dtype(name) if dtypes.small else None
+        found = None if dtype is None else np.dtype(name or dtype).newbyteorder("=")
+        return found if found in dtypes else None
     except MissingExtraError:
         raise
     except Exception:  # whatever NumPy raises for a dtype that it does not know, and others for their own

@@ -1,4 +1,4 @@
-"""What torch, JAX, CuPy and others do in ways of their own → said once, for whoever meets one of their arrays.
+"""An array of torch, JAX, CuPy or others → whose it is, its dtype's name, what its library wants done or leaves out.
 
 A library is asked only if it is imported already: an array of it can be met nowhere else.
 """

@@ -1,1 +1,1 @@
-"""A parameter's name and shape → the law that initialises it; a model's name → its parameters."""
+"""A parameter's name and shape → the initializer that fills it; a model's name → its parameters."""

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError
+from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.fill import fill_constant
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer, names
@@ -126,7 +126,10 @@ def initializer_for(table: Iterable[Rule], name: str, shape: tuple[int, ...], dt
     'ones()'
     """
     last = name.rpartition(".")[2]
-    return next(rule.initializer for rule in table if rule.applies(last, len(shape), dtype))
+    for rule in table:
+        if rule.applies(last, len(shape), dtype):
+            return rule.initializer
+    raise InvalidValueError(f"no rule applies to {name!r} of shape {shape}: end the rules with one that always does")
 
 
 def apply(found: Initializer, array: Array, generator: Generator) -> None:

@@ -1,6 +1,6 @@
 """A float32 → the bits of the nearest number of a smaller float format, ties to even.
 
-For finite numbers that lie within the format's range after the rounding: ``parameters.py`` lets no others come here,
+For finite numbers that lie within the format's range after the rounding: ``weights/laws.py`` lets no others come here,
 so infinities and NaN need no code. There are no branches, so a loop over this is SIMD code.
 """
 

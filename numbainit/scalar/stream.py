@@ -1,4 +1,4 @@
-"""The stream's name, and what words are for, as the fourth word of a counter says: ``attempt << 8 | purpose``."""
+"""A purpose and an attempt → the fourth word of a counter, ``attempt << 8 | purpose``; and the name of the stream."""
 
 import numpy as np
 

@@ -12,9 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from numba import cfunc, njit, void
-from numba.core.caching import NullCache
-
 LOST = (OSError, EOFError, pickle.UnpicklingError)  # what a cache on the disk raises where it is full, gone or spoilt
 
 
@@ -34,6 +31,8 @@ def kernel(name: str, *, parallel: bool = False) -> Callable:
     """Compile the decorated function on its first call, as ``name``; it releases the GIL while it runs."""
 
     def decorate(function):
+        from numba import njit
+
         function.__qualname__ = f"{name}_{sources_digest()}"
         options: Any = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
         try:
@@ -48,6 +47,8 @@ def c_function(name: str, *arguments) -> Callable:
     """Compile the decorated function at once, as a C function without a result, to be called by its ``.address``."""
 
     def decorate(function):
+        from numba import cfunc, void
+
         function.__qualname__ = f"{name}_{sources_digest()}"
         try:
             return cfunc(void(*arguments), cache=True, error_model="numpy")(function)
@@ -59,4 +60,6 @@ def c_function(name: str, *arguments) -> Callable:
 
 def forget(dispatcher) -> None:
     """Leave the cache on the disk alone from now on: a full disk or a spoilt file must not stop a fill."""
+    from numba.core.caching import NullCache
+
     dispatcher._cache = NullCache()  # what Numba itself puts there without cache=True; it has no public switch

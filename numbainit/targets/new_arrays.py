@@ -16,7 +16,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 from numbainit.memory.device import seen_on_device
 from numbainit.memory.dtypes import is_small
-from numbainit.memory.libraries import errors_of_cupy, torch_of
+from numbainit.memory.libraries import errors_of_cupy, is_immutable, torch_of
 from numbainit.targets.choose import cuda
 
 _ALIGNMENT = 64  # bytes: JAX takes over memory of this alignment, and copies other memory
@@ -27,13 +27,15 @@ New = tuple[Any, Callable[[Any], Any]]
 def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -> New:
     """An array to fill, and a function that turns it into the result."""
     ordinal = ordinal_of_name(device)
-    if like is not None:
+    if like is not None and (device is not None or not _makes_its_own(like)):
         ordinal = ordinal_of(like, device, "like")
     try:
         return _new(shape, dtype, ordinal, like)
     except (ValueError, RuntimeError) as error:  # too many axes or bytes for any array
         if isinstance(error, NumbaInitError):
             raise
+        if type(error).__name__ == "OutOfMemoryError":  # of torch
+            raise MemoryError(str(error)) from error
         raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
 
 
@@ -57,6 +59,11 @@ def ordinal_of(array: Any, device: Any, name: str) -> int | None:
         found = "the host" if ordinal is None else f"cuda:{ordinal}"
         raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
     return ordinal
+
+
+def _makes_its_own(like: Any) -> bool:
+    """Whether the library of an array makes new ones itself, where that one lives."""
+    return torch_of(like) is not None or is_immutable(like)
 
 
 def _new(shape: tuple[int, ...], dtype: np.dtype, ordinal: int | None, like: Any) -> New:
@@ -125,7 +132,7 @@ def _for_jax(jax: Any, shape: tuple[int, ...], dtype: np.dtype, like: Any) -> Ne
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     skip = -memory.ctypes.data % _ALIGNMENT
     return memory[skip : skip + size].view(dtype).reshape(shape)

@@ -1,7 +1,8 @@
-"""What every target offers to what stands above it: the shape that the CPU and a CUDA GPU share.
+"""An array and a law → a filling, which waits for its stream: the shape that the CPU and a CUDA GPU share.
 
-A *filling* is made first, and whatever can fail has failed by then: memory is described, kernels are compiled and
-loaded, scratch is there. Only then is a draw taken, and the filling is called with its stream.
+Whatever can be refused is refused while a filling is made: memory is described, and a law is compiled for it. Only then
+is a draw taken, and the filling called with its stream. What a machine may lack later (memory for a scratch or for the
+factors of an orthogonal matrix, a compiler for a loop) can still fail there.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ Filling: TypeAlias = Callable[[Stream], None]
 
 
 class Target(Protocol):
-    """A place where loops run. Arrays are checked, and of the target's own kind."""
+    """What runs loops. Arrays are checked, and of the target's own kind."""
 
     def filling(self, array: Any, law: Law, block: Block | None) -> Filling:
         """What fills an array, all of a larger one or (with ``block``) a part of it, with a law's values."""

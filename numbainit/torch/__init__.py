@@ -1,4 +1,4 @@
-"""Initialization of torch modules: see :mod:`numbainit.torch.modules`."""
+"""A torch module → its parameters filled, each from a generator of its name: see :mod:`numbainit.torch.modules`."""
 
 from numbainit.torch.modules import initialize, initializer
 

@@ -166,12 +166,7 @@ def _root(generator: GeneratorLike) -> Generator:
 
 def _initializer(table: tuple[Rule, ...], name: str, array: Array) -> Initializer:
     """The initializer of a parameter, which it would not refuse."""
-    try:
-        found = initializer_for(table, name, array.shape, array.dtype)
-    except StopIteration:
-        raise InvalidValueError(
-            f"no rule applies to {name!r} of shape {array.shape}: end the rules with one that always does"
-        ) from None
+    found = initializer_for(table, name, array.shape, array.dtype)
     if array.size:
         with _named(name):
             check(found, array.shape, array.dtype)

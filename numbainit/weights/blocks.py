@@ -84,14 +84,19 @@ class Block:
 
     def of_parts(self) -> "Block":
         """The block of the real and imaginary parts of complex elements, which are one more axis."""
-        block = object.__new__(Block)  # its limit was that of the elements
-        object.__setattr__(block, "shape", (*self.shape, 2))
-        object.__setattr__(block, "start", (*self.start, 0))
-        return block
+        return _unchecked((*self.shape, 2), (*self.start, 0))  # the limit was that of the elements
 
     def within(self, index: tuple[slice, ...]) -> "Block":
         """The block of a part of the part, taken by slices with a start."""
-        return Block(self.shape, tuple(begin + one.start for begin, one in zip(self.start, index, strict=True)))
+        return _unchecked(self.shape, tuple(begin + one.start for begin, one in zip(self.start, index, strict=True)))
+
+
+def _unchecked(shape: tuple[int, ...], start: tuple[int, ...]) -> Block:
+    """A block that follows from one that was checked."""
+    block = object.__new__(Block)
+    object.__setattr__(block, "shape", shape)
+    object.__setattr__(block, "start", start)
+    return block
 
 
 def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

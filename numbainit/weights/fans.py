@@ -18,7 +18,7 @@ _GAINS = {
     "selu": 3.0 / 4.0,
 }
 NONLINEARITIES = (*_GAINS, "leaky_relu")
-_DEFAULT_SLOPE = 0.01
+DEFAULT_SLOPE = 0.01
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -57,7 +57,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     1.3867504905630728
     """
     if nonlinearity == "leaky_relu":
-        slope = _DEFAULT_SLOPE if param is None else param
+        slope = DEFAULT_SLOPE if param is None else param
         try:
             if not _is_real(slope) or slope != slope:
                 raise OverflowError

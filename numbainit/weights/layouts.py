@@ -127,6 +127,8 @@ class Layout:
         """The layout whose :meth:`to_dict` this is."""
         if isinstance(facts, str):
             return cls(facts)
+        if not isinstance(facts, Mapping):
+            raise InvalidTypeError(f"a Layout is written as its axes or as a mapping, got {facts!r}")
         unknown = set(facts) - {"axes", *_DEFAULTS}
         if unknown:
             raise InvalidValueError(f"a Layout has axes, {', '.join(_DEFAULTS)}, got {sorted(map(str, unknown))}")

@@ -236,6 +236,15 @@ def test_options_must_make_sense_where_no_parameter_takes_them(tmp_path, out, wo
     assert not contents(out)
 
 
+@pytest.mark.parametrize(
+    "words", [("--init", "dirac", "--groups", "2"), ("--init", "xavier_normal", "--layout", "HWIO"), ("--init", "eye")]
+)
+def test_options_that_make_sense_pass_where_no_parameter_takes_them(tmp_path, out, words):
+    header = tmp_path / "header.json"
+    header.write_text(json.dumps({"b.bias": {"dtype": "F32", "shape": [6]}}))
+    assert run("init", header, "-o", out / "m", *words) == 0
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_what_is_no_number_is_json_all_the_same(small, out, capsys, value):

@@ -189,3 +189,13 @@ def test_a_rule_holds_an_initializer(wrong):
 def test_a_check_speaks_of_the_shape_that_is_asked_about(initializer, shape, text):
     with pytest.raises(InvalidValueError, match=text):
         rules.check(initializer, shape, F32)
+
+
+def test_a_table_that_ends_too_early_and_rules_that_fail_are_told_apart():
+    def fails(name, rank, dtype):
+        raise StopIteration
+
+    with pytest.raises(InvalidValueError, match=r"no rule applies to 'a\.weight' of shape \(3,\): end the rules with"):
+        rules.initializer_for([], "a.weight", (3,), F32)
+    with pytest.raises(StopIteration):
+        rules.initializer_for([rules.Rule("fails", fails, Initializer("ones"))], "a.weight", (3,), F32)

@@ -1,4 +1,7 @@
-"""The CPU as a target: NumPy arrays, filled by all cores. Numba is imported at the first fill that needs a kernel."""
+"""An ndarray and a law → the array filled, by all cores: the CPU as a target.
+
+Numba is imported at the first fill that needs a kernel.
+"""
 
 from numbainit.targets.cpu.fills import constant, filling, filling_sparse
 from numbainit.targets.cpu.orthogonal import filling_orthogonal

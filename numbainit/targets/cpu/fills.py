@@ -5,7 +5,6 @@ a small scratch, piece by piece.
 """
 
 import functools
-from typing import Any
 
 import numpy as np
 
@@ -35,9 +34,9 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
         return functools.partial(_fill_in_pieces, array, law, whole_block(array.shape, block))
     loops = launch.loops()
     address, memory = loops.address(law.name, dtype), array if dtype.itemsize >= 4 else as_words(array)
-    first: Any = 0
+    first = 0
     if block is not None:
-        first = np.uint64(block.first())
+        first = block.first()
         if not block.is_range(array.shape):
             return launch.launching(loops.BLOCK, size, (address, *strided(memory, block.strides), first), (law.packed,))
     if carray:

@@ -101,10 +101,10 @@ def _contiguous(way, parallel):
     def fill(law, out, first, k0, k1, draw, numbers):
         start, size = np.uint64(first), np.uint64(out.size)
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
-        address = address_of(numbers)
+        given = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
-            _stretch(law, out[begin:end], start + begin, stream, address)
+            _stretch(law, out[begin:end], start + begin, stream, given)
 
     return fill
 
@@ -116,11 +116,11 @@ def _strided(way, parallel):
     def fill(law, window, offset, shape, strides, first, k0, k1, draw, numbers):
         start, size = np.uint64(first), np.uint64(shape.prod())
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
-        address = address_of(numbers)
+        given = address_of(numbers)
         for chunk in prange(_chunks(start, size)):
             begin, end = _chunk_bounds(np.uint64(chunk), start, size)
             stretch = stack_array(CHUNK, window)[: end - begin]
-            _stretch(law, stretch, start + begin, stream, address)
+            _stretch(law, stretch, start + begin, stream, given)
             _scatter(stretch, window, offset, shape, strides, np.int64(begin))
 
     return fill
@@ -135,7 +135,7 @@ def _block(way, parallel):
     @kernel(f"block_{way}", parallel=parallel)
     def fill(law, window, offset, shape, strides, steps, first, k0, k1, draw, numbers):
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
-        address = address_of(numbers)
+        given = address_of(numbers)
         last = shape.size - 1
         pieces = (shape[last] + _PIECE - 1) // _PIECE
         for item in prange(shape[:last].prod() * pieces):
@@ -147,7 +147,7 @@ def _block(way, parallel):
                 place += index * strides[axis]
                 number += index * steps[axis]
             stretch = stack_array(CHUNK, window)[: min(_PIECE, shape[last] - begin)]
-            _stretch(law, stretch, np.uint64(first) + np.uint64(number), stream, address)
+            _stretch(law, stretch, np.uint64(first) + np.uint64(number), stream, given)
             for i in range(stretch.size):
                 window[place + i * strides[last]] = stretch[i]
 
@@ -182,7 +182,7 @@ def _sparse(layout, way, parallel):
         rows, pitch, top, side = block
         bottom, columns = top + np.uint64(matrix.shape[0]), np.uint64(matrix.shape[1])
         stream = np.uint64(draw), np.uint64(k0), np.uint64(k1)
-        address = address_of(numbers)
+        given = address_of(numbers)
         width = np.uint64(strip)
         for number in prange((columns + width - _1) // width):
             begin = np.uint64(number) * width
@@ -195,14 +195,14 @@ def _sparse(layout, way, parallel):
             for row in range(bottom):
                 first = row * pitch + side + begin
                 skip = first & _3
-                call_law(mask, address_of(words), (skip + wide + _3) // _4, first // _4, *stream, address)
+                call_law(mask, address_of(words), (skip + wide + _3) // _4, first // _4, *stream, given)
                 if row < top:
                     for i in range(wide):
                         left[i] -= np.uint64(np.uint64(words[skip + i]) * (rows - row) < left[i]) << _32
                     continue
                 out = matrix[row - top, begin : begin + wide]
                 values = place(out, scratch)
-                _stretch(law, as_parts(values), first * parts(matrix), stream, address)
+                _stretch(law, as_parts(values), first * parts(matrix), stream, given)
                 for i in range(wide):
                     chosen = np.uint64(words[skip + i]) * (rows - row) < left[i]
                     left[i] -= np.uint64(chosen) << _32

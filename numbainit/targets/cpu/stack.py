@@ -122,7 +122,7 @@ def align_stack(typingctx):
 
 @intrinsic
 def call_law(typingctx, address, out, counters, first, draw, k0, k1, numbers):
-    """Call the compiled law at ``address`` with these integers: see ``cpu_laws.compiled``."""
+    """Call the compiled law at ``address`` with these integers: see ``laws.compiled``."""
     arguments = (address, out, counters, first, draw, k0, k1, numbers)
 
     def codegen(context, builder, signature, args):

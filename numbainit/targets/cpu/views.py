@@ -1,4 +1,4 @@
-"""An ndarray → the same memory as kernels see it: words, halves of complex numbers, a window with strides."""
+"""An ndarray → the same memory as kernels see it: words, parts of complex numbers, a window with strides."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,7 @@
-"""CUDA as a target: arrays on a GPU, filled on their own streams. Importing this imports ``numba.cuda``."""
+"""A device array and a law → the array filled, on its own stream: CUDA as a target.
+
+Importing this imports ``numba.cuda``.
+"""
 
 import importlib.util
 

@@ -2,9 +2,9 @@
 
 Both round to nearest, ties to even, and keep subnormal numbers, so the bits are the same.
 
-What is made inside a function here, or in ``cuda_laws.py`` and ``cuda_loops.py``, calls intrinsics and dispatchers only
-by way of functions of a module. Numba gives those a number of their own in each process, which would become part of the
-key of a kernel on disk, and nothing would ever be found there.
+What is made inside a function here, or in ``laws.py``, ``loops.py`` and ``kernels.py``, calls intrinsics and
+dispatchers only by way of functions of a module. Numba gives those a number of their own in each process, which would
+become part of the key of a kernel on disk, and nothing would ever be found there.
 """
 
 import functools

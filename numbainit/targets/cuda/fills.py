@@ -3,7 +3,6 @@
 What lies where decides on the kernel (``kernels.py``).
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ from numbainit.weights.laws import Law
 # ---- where elements lie ----
 
 
-def _place(array: DeviceArray, known: kernels.Kernels, first: int = 0) -> tuple[Any, tuple[Any, ...], int]:
+def _kernel_for(array: DeviceArray, known: kernels.Kernels, first: int = 0) -> tuple[Any, tuple[Any, ...], int]:
     """The kernel for the memory of an array, ``where`` its elements lie for it, and how many a thread makes at a time.
 
     In contiguous memory that is ``(address, size, stop)``: from elements in [0, stop) on so many can be stored at once.
@@ -50,13 +49,13 @@ def filling(array: DeviceArray, law: Law, block: Block | None) -> Filling:
     device = driver.device_of(array)
     known = kernels.of_law(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
-    first = 0 if block is None else _signed(block.first())
+    first = 0 if block is None else block.first()
     if block is not None and not block.is_range(array.shape):
         shape, strides, steps = zip(*merged_axes(array, block.strides), strict=True)
         kernel, elements = known.block, 1
         where: tuple[Any, ...] = array.pointer, array.size, shape, strides, steps
     else:
-        kernel, where, elements = _place(array, known, first)
+        kernel, where, elements = _kernel_for(array, known, first)
     tasks = (first % elements + array.size + elements - 1) // elements
     return driver.launching(kernel, tasks, device, array.stream, (where, first), (numbers,))
 
@@ -99,9 +98,14 @@ def copying(array: DeviceArray, source: int) -> Callable[[], None]:
 
 def _writing(what: str, array: DeviceArray, given: int) -> Callable[[], None]:
     device = driver.device_of(array)
-    kernel, where, elements = _place(array, kernels.of_writing(what, array.dtype, device.capability))
-    tasks = -(-array.size // elements)
-    return functools.partial(driver.launching(kernel, tasks, device, array.stream, (where, given), stream=()), ())
+    kernel, where, elements = _kernel_for(array, kernels.of_writing(what, array.dtype, device.capability))
+    tasks = (array.size + elements - 1) // elements
+    launch = driver.launching(kernel, tasks, device, array.stream, (where, given), stream=())
+
+    def write() -> None:
+        launch(())
+
+    return write
 
 
 def _signed(number: int) -> int:

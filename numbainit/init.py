@@ -495,7 +495,7 @@ def sparse_(
     Raises
     ------
     InvalidValueError
-        Not 2 dimensions, sparsity outside [0, 1], std < 0.
+        Not 2 dimensions, sparsity outside [0, 1], std < 0, 2^32 rows or more.
 
     Notes
     -----

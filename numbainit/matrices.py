@@ -17,6 +17,8 @@ from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.layouts import LayoutLike, axes_by_kind
 from numbainit.weights.numbers import integer, real
 
+_MOST_ROWS = 1 << 32  # of a sparse matrix: a word times as many rows must fit in 64 bits
+
 
 def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
@@ -99,6 +101,8 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, 
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
     law = laws.normal(0.0, std, array.dtype)
     within = whole_block(array.shape, block)
+    if within.shape[0] >= _MOST_ROWS:
+        raise InvalidValueError(f"sparse_ counts rows in 32 bits: fewer than 2^32 fit, got {within.shape[0]}")
     filling = choose(array).filling_sparse(array, math.ceil(share * within.shape[0]), law, within)
     filling(as_generator(generator).next_stream())
 

@@ -224,3 +224,13 @@ def test_orthogonal_without_elements(shape):
     generator, array = init.Generator(0), np.empty(shape)
     assert init.orthogonal_(array, generator=generator) is array
     assert generator.draws == 1
+
+
+def test_sparse_counts_rows_in_32_bits():
+    """The share of zeros is right up to the last row that fits, and there is none beyond."""
+    top = init.sparse_(np.empty((2000, 8), "f4"), 0.25, generator=0, block=init.Block((2**32 - 1, 8), (0, 0)))
+    assert abs((top == 0).mean() - 0.25) < 6 * (0.25 * 0.75 / top.size) ** 0.5  # a false alarm in 5e8
+    generator = init.Generator(0)
+    with pytest.raises(init.InvalidValueError, match=r"fewer than 2\^32 fit, got 4294967296"):
+        init.sparse_(np.empty((2, 8), "f4"), 0.25, generator=generator, block=init.Block((2**32, 8), (0, 0)))
+    assert generator.draws == 0

@@ -16,7 +16,10 @@ installed = [name for name in ("jax", "torch", "tensorflow") if importlib.util.f
 os.environ.setdefault("KERAS_BACKEND", installed[0] if installed else "numpy")
 # Processes that tests start import the package that is tested, and find its compiled kernels: not another copy that
 # lies in the current folder, where Python would look first.
-package = str(Path(importlib.util.find_spec("numbainit").origin).parents[1])
+found = importlib.util.find_spec("numbainit")
+if found is None:
+    raise pytest.UsageError('numbainit is not installed here: pip install -e ".[test]", or run python -m pytest')
+package = str(Path(found.origin).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
 os.environ["PYTHONSAFEPATH"] = "1"
 

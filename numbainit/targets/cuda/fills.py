@@ -49,7 +49,7 @@ def filling(array: DeviceArray, law: Law, block: Block | None) -> Filling:
     device = driver.device_of(array)
     known = kernels.of_law(law.name, array.dtype, device.capability)
     numbers = law.numbers or (0.0,)  # Numba wants its tuples to have a type of element
-    first = 0 if block is None else block.first()
+    first = 0 if block is None else _signed(block.first())
     if block is not None and not block.is_range(array.shape):
         shape, strides, steps = zip(*merged_axes(array, block.strides), strict=True)
         kernel, elements = known.block, 1

@@ -29,7 +29,13 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")  # by their files: to walk over packages would import those of frameworks
     if path.name != "__main__.py"  # importing it runs the command line
 )
-FRAMEWORKS = ("numbainit.jax", "numbainit.keras", "numbainit.torch", "numbainit.targets.cuda")
+FRAMEWORKS = (
+    "numbainit.jax",
+    "numbainit.keras",
+    "numbainit.torch",
+    "numbainit.targets.cuda",
+    "numbainit.measure.clock",
+)
 PUBLIC = [name for name in numbainit.__all__ if not name.startswith("_") and name != "default_generator"]
 
 

@@ -77,11 +77,11 @@ class _Initializer(keras.initializers.Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; a layout as those of :class:`numbainit.Layout`."""
-        config = dict(self._initializer.arguments)
+        config = self._arguments()
         if config.get("layout") is not None:
             names = "axes", "groups", "splits", "transposed"
             config["layout"] = {name: getattr(config["layout"], name) for name in names}
-        return config | ({"seed": self._seed} if self._initializer.draws else {})
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -92,8 +92,10 @@ class _Initializer(keras.initializers.Initializer):
         return cls(**config)
 
     def __repr__(self) -> str:
-        arguments = dict(self._initializer.arguments) | ({"seed": self._seed} if self._initializer.draws else {})
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in arguments.items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._arguments().items())})"
+
+    def _arguments(self) -> dict[str, Any]:
+        return dict(self._initializer.arguments) | ({"seed": self._seed} if self._initializer.draws else {})
 
 
 class _WithGain(_Initializer):

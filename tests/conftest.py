@@ -48,6 +48,17 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if not item.get_closest_marker("full")]
 
 
+@pytest.fixture
+def one_thread():
+    """Numba's loops run on the calling thread alone."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
 def pytest_sessionfinish(session):
     """A process of ``pytest -n`` reports how many p-values it has spent."""
     budget = sys.modules.get("budget")

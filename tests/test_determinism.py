@@ -43,14 +43,6 @@ def as_bytes(array):
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).tobytes()
 
 
-@pytest.fixture
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
 # ---- threads and sizes ----
 
 

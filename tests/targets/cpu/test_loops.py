@@ -32,14 +32,6 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 every_dtype = pytest.mark.parametrize("dtype", ["float32", *full_only("float64", "bfloat16", "complex64")])
 
 
-@pytest.fixture
-def one_thread():
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
 def filled(kind, way, dtype):
     """The array, and what number its first element and the steps of its axes have in the whole."""
     array = KINDS[kind][1](ROWS[way], dtype)

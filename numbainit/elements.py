@@ -36,11 +36,9 @@ True
 import numpy as np
 from numba import njit
 
-from numbainit.scalar import laws
-from numbainit.scalar.options import INLINE
-from numbainit.scalar.philox import philox4x32
-from numbainit.scalar.rounding import add
-from numbainit.scalar.stream import ATTEMPT, LOW, VALUES
+from numbainit.maths import scalar
+from numbainit.maths.scalar import INLINE
+from numbainit.maths.stream import ATTEMPT, LOW, VALUES
 
 __all__ = ["normal_at", "normal_at64", "trunc_normal_at", "trunc_normal_at64", "uniform_at", "uniform_at64"]
 
@@ -61,7 +59,7 @@ def _pair(at, tag):
     """The Box-Muller pair of words that the element belongs to."""
     k0, k1, draw, index = at
     counter = index >> _2
-    w0, w1, w2, w3 = philox4x32(counter & _LOW32, counter >> _32, draw, tag, k0, k1)
+    w0, w1, w2, w3 = scalar.philox4x32(counter & _LOW32, counter >> _32, draw, tag, k0, k1)
     right = index & _2 != np.uint64(0)
     return np.uint32(w2 if right else w0), np.uint32(w3 if right else w1)
 
@@ -74,16 +72,16 @@ def _word(at, tag):
 
 @njit(**INLINE)
 def _normal32(at, tag):
-    cos, sin = laws.normal_pair32(*_pair(at, tag))
-    return add(sin if at[3] & _1 else cos, _ZERO_32)  # a fill adds its mean, which makes zeros positive
+    cos, sin = scalar.normal_pair32(*_pair(at, tag))
+    return scalar.add(sin if at[3] & _1 else cos, _ZERO_32)  # a fill adds its mean, which makes zeros positive
 
 
 @njit(**INLINE)
 def _normal64(at, tag):
     h0, h1 = _pair(at, tag)
     l0, l1 = _pair(at, tag | LOW)
-    cos, sin = laws.normal_pair64(h0, l0, h1, l1)
-    return add(sin if at[3] & _1 else cos, _ZERO_64)
+    cos, sin = scalar.normal_pair64(scalar.joined(h0, l0), scalar.joined(h1, l1))
+    return scalar.add(sin if at[3] & _1 else cos, _ZERO_64)
 
 
 @njit(**_PUBLIC)
@@ -97,14 +95,14 @@ def uniform_at(k0, k1, draw, index):
     >>> bool(uniform_at(*init.Generator(7).key, 0, 2) == init.uniform(3, generator=7)[2])
     True
     """
-    return laws.uniform32(_word(_at(k0, k1, draw, index), VALUES))
+    return scalar.uniform32(_word(_at(k0, k1, draw, index), VALUES))
 
 
 @njit(**_PUBLIC)
 def uniform_at64(k0, k1, draw, index):
     """Element ``index`` of ``uniform_`` on [0, 1) in float64: a multiple of 2^-53."""
     at = _at(k0, k1, draw, index)
-    return laws.uniform64(_word(at, VALUES), _word(at, LOW))
+    return scalar.uniform64(scalar.joined(_word(at, VALUES), _word(at, LOW)))
 
 
 @njit(**_PUBLIC)

@@ -14,7 +14,7 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.scalar.stream import STREAM
+from numbainit.maths.stream import STREAM
 from numbainit.weights.numbers import integer, whole
 
 _WORD = 1 << 32

@@ -35,9 +35,9 @@ from numbainit.files import headers, safetensors
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer, checked_name, needed, taking
+from numbainit.maths.stream import STREAM
 from numbainit.measure import run as bench
 from numbainit.recipes import models, rules
-from numbainit.scalar.stream import STREAM
 from numbainit.weights.blocks import Block
 
 _DTYPES = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import __version__
-from numbainit.scalar.stream import STREAM
+from numbainit.maths.stream import STREAM
 
 _CHUNK = 1 << 13  # elements that are widened to float64 at a time: in cache, and too few for BLAS to start threads
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, MissingExtraError
+from numbainit.maths.formats import SMALL
 from numbainit.memory.libraries import is_small_name, name_of_dtype
-from numbainit.scalar.formats import SMALL
 
 NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
 

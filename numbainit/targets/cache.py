@@ -20,7 +20,7 @@ def sources_digest() -> str:
     """The first 16 hexadecimal digits of SHA-256 over all sources that kernels take anything from."""
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for path in sorted([*package.glob("scalar/*.py"), *package.glob("targets/**/*.py"), package / "weights/laws.py"]):
+    for path in sorted([*package.glob("maths/*.py"), *package.glob("targets/**/*.py"), package / "weights/laws.py"]):
         source = path.read_bytes()
         digest.update(f"{path.name} {len(source)} ".encode())
         digest.update(source)

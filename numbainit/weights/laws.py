@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numbainit.errors import InvalidValueError
-from numbainit.scalar.formats import FLOAT32, SMALL, Format, computed, stored
+from numbainit.maths.formats import FLOAT32, SMALL, Format, computed, stored
 from numbainit.weights.numbers import real, real_and_imaginary, scalar
 
 _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become worse than normal ones

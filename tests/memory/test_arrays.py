@@ -386,4 +386,6 @@ def test_strided_describes_the_view(memory_and_view):
     view[...] = numbers.reshape(view.shape)
     seen = strided(view, c_strides(view.shape))
     places = [seen.offset + step for step in addresses(seen.shape.tolist(), seen.strides.tolist())]
-    assert np.array_equal(seen.window[places], numbers)
+    elements = [seen.window[place : place + seen.itemsize].tobytes() for place in places]
+    assert elements == [number.tobytes() for number in numbers]
+    assert seen.size == view.size

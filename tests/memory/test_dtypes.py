@@ -15,7 +15,7 @@ import pytest
 import budget
 import numbainit as init
 from cases import full_only, thinned
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.formats import SMALL
 
 INF = math.inf
 SIZE = 40_007  # all threads, and no whole number of blocks

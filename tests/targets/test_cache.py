@@ -22,7 +22,7 @@ import json
 import numpy as np, numbainit as init
 array = init.uniform_(np.empty(8, "f4"), generator=0)
 from numbainit.targets.cpu import loops as cpu
-from numbainit.targets.cpu import laws as cpu_laws
+from numbainit.targets.cpu.vectors import functions as cpu_laws
 hit = cpu_laws.compiled("uniform", "float32").cache_hits
 stats = cpu.CONTIGUOUS.serial.stats
 hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
@@ -83,19 +83,19 @@ def test_hits_and_edits(package, tmp_path):
     assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 2, 0]
     assert machine_code(cache) == first, "a hit writes nothing"
 
-    edit(package / "scalar" / "laws.py", r"(?<=_2_TO_MINUS_24, _2_TO_MINUS_53 = np\.float32\(2\.0\*\*-)24(?=\))", "25")
+    edit(package / "maths" / "laws.py", r"(?<=float32\(int32\(word >> 8\)\) \* 2\.0\*\*-)24", "25")
     halved, hits, misses = fill(package, NUMBA_CACHE_DIR=str(cache))
     assert (hits, misses) == (0, 2)
     assert halved == [value / 2 for value in values]
     assert machine_code(cache).items() > first.items(), "the old code stays, for whoever still runs the old sources"
 
-    edit(package / "scalar" / "laws.py", r"(?<=_2_TO_MINUS_24, _2_TO_MINUS_53 = np\.float32\(2\.0\*\*-)25(?=\))", "24")
+    edit(package / "maths" / "laws.py", r"(?<=float32\(int32\(word >> 8\)\) \* 2\.0\*\*-)25", "24")
     assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 2, 0]
 
 
 @pytest.mark.parametrize(
     "path",
-    ["scalar/philox.py", "scalar/rounding.py", "scalar/elementary.py", "targets/cpu/stack.py", "weights/laws.py"],
+    ["maths/philox.py", "maths/values.py", "maths/elementary.py", "targets/cpu/vectors/words.py", "weights/laws.py"],
 )
 def test_every_source_counts(package, path):
     """Without compiling: the digest that is part of each kernel's name changes with any file that it is built from."""
@@ -125,7 +125,7 @@ def test_beside_the_code(package):
 @pytest.mark.full
 def test_no_folder_can_be_written(package, tmp_path):
     """Every place for a cache is a regular file: compiled anew in each process, and the values are the same."""
-    for folder in ("targets/cpu", "scalar"):
+    for folder in ("targets/cpu", "targets/cpu/vectors", "maths"):
         (package / folder / "__pycache__").write_text("")
     blocked = tmp_path / "blocked"
     blocked.write_text("")

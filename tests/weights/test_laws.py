@@ -14,7 +14,7 @@ import pytest
 
 import numbainit as init
 from cases import call
-from numbainit.scalar import formats
+from numbainit.maths import formats
 
 NAN, INF = math.nan, math.inf
 F4, F8 = np.dtype("f4"), np.dtype("f8")

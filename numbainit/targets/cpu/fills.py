@@ -11,7 +11,7 @@ import numpy as np
 from numbainit.generator import Stream
 from numbainit.memory.dtypes import part_of
 from numbainit.targets.cpu import launch
-from numbainit.targets.cpu.views import as_parts, as_words, is_regular, strided
+from numbainit.targets.cpu.views import as_bytes, as_parts, is_regular, strided, window
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights.blocks import Block, c_strides, whole_block
 from numbainit.weights.laws import Law
@@ -33,15 +33,14 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
         launch.loops().address(law.name, dtype.newbyteorder("="))  # what can fail, fails before a draw is taken
         return functools.partial(_fill_in_pieces, array, law, whole_block(array.shape, block))
     loops = launch.loops()
-    address, memory = loops.address(law.name, dtype), array if dtype.itemsize >= 4 else as_words(array)
-    first = 0
+    address, first = loops.address(law.name, dtype), 0
     if block is not None:
         first = block.first()
         if not block.is_range(array.shape):
-            return launch.launching(loops.BLOCK, size, (address, *strided(memory, block.strides), first), (law.packed,))
+            return launch.launching(loops.BLOCK, size, (address, *strided(array, block.strides), first), (law.packed,))
     if carray:
-        return launch.launching(loops.CONTIGUOUS, size, (address, memory.ravel(), first), (law.packed,))
-    *lines, _ = strided(memory, c_strides(memory.shape))
+        return launch.launching(loops.CONTIGUOUS, size, (address, as_bytes(array), size, first), (law.packed,))
+    *lines, _ = strided(array, c_strides(array.shape))
     return launch.launching(loops.STRIDED, size, (address, *lines, first), (law.packed,))
 
 
@@ -69,11 +68,13 @@ def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Fi
     share = -(-matrix.shape[1] // launch.threads())
     widest = loops.STRIP // 2 if matrix.dtype.kind == "c" else loops.STRIP
     strip = min(widest, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
-    layout = "C" if matrix.flags.c_contiguous else "F" if matrix.flags.f_contiguous else "A"
-    laws = loops.address(law.name, part_of(matrix.dtype)), loops.address("mask", _WORD)
+    part = part_of(matrix.dtype)
+    parts = matrix.itemsize // part.itemsize
+    laws = loops.address(law.name, part), loops.address("mask", _WORD), loops.choice(8 * part.itemsize, parts)
     where = *map(np.uint64, block.shape), *map(np.uint64, block.start)
-    before = (*laws, as_words(matrix), where, zeros, strip)
-    return launch.launching(loops.SPARSE[layout], matrix.size, before, (law.packed,))
+    memory, offset = window(matrix)
+    lies = memory, matrix.shape, matrix.itemsize, parts, offset, matrix.strides
+    return launch.launching(loops.SPARSE, matrix.size, (laws, *lies, where, zeros, strip), (law.packed,))
 
 
 def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:

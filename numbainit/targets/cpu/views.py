@@ -1,4 +1,4 @@
-"""An ndarray → the same memory as kernels see it: words, parts of complex numbers, a window with strides."""
+"""An ndarray → the same memory as kernels see it: bytes, parts of complex numbers, a window with strides."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,12 @@ import numpy as np
 
 from numbainit.weights.blocks import merged_axes
 
+_BYTE = np.dtype("u1")
 
-def as_words(array: np.ndarray) -> np.ndarray:
-    """An array of small floats as unsigned integers over the same memory; any other as it is."""
-    return array.view(f"u{array.itemsize}") if array.itemsize < 4 else array
+
+def as_bytes(array: np.ndarray) -> np.ndarray:
+    """A contiguous array as the bytes of its memory, on one axis."""
+    return array.ravel().view(_BYTE)
 
 
 def as_parts(array: np.ndarray) -> np.ndarray:
@@ -20,17 +22,35 @@ def as_parts(array: np.ndarray) -> np.ndarray:
 
 
 class Strided(NamedTuple):
-    """An array as kernels see it: a contiguous window over its memory, and where each axis steps, in it and in numbers.
+    """An array as kernels see it: a window of bytes over its memory, and where each axis steps in it and in numbers.
 
-    ``offset`` and ``strides`` count elements of the window, ``steps`` the numbers of elements. Axes that continue each
+    ``offset`` and ``strides`` count bytes of the window, ``steps`` the numbers of elements. Axes that continue each
     other in both are merged.
     """
 
     window: np.ndarray
+    size: int
+    itemsize: int
     offset: int
     shape: np.ndarray
     strides: np.ndarray
     steps: np.ndarray
+
+
+class Window(NamedTuple):
+    """All bytes from the lowest address of an array to the highest, and at which of them its first element begins."""
+
+    bytes: np.ndarray
+    offset: int
+
+
+def window(array: np.ndarray) -> Window:
+    """The window over a non-empty array."""
+    spans = [stride * (length - 1) for length, stride in zip(array.shape, array.strides, strict=True)]
+    lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
+    length = 1 + sum(map(abs, spans)) // array.itemsize
+    memory = np.lib.stride_tricks.as_strided(lowest, (length,), (array.itemsize,))
+    return Window(memory.view(_BYTE), -sum(min(span, 0) for span in spans))
 
 
 def is_regular(array: np.ndarray) -> bool:
@@ -41,8 +61,6 @@ def is_regular(array: np.ndarray) -> bool:
 def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
     """Describe a regular, non-empty array by its window, and by how far apart in number neighbours on each axis are."""
     axes = merged_axes(array, steps)
-    spans = [one * (length - 1) for length, one, _ in axes]
-    lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
-    window = np.lib.stride_tricks.as_strided(lowest, (1 + sum(map(abs, spans)),), (array.itemsize,))
-    offset = -sum(min(span, 0) for span in spans)
-    return Strided(window, offset, *np.array(axes, np.int64).T.copy())
+    memory, offset = window(array)
+    shape, strides, moves = np.array(axes, np.int64).T.copy()
+    return Strided(memory, array.size, array.itemsize, offset, shape, strides * array.itemsize, moves)

@@ -15,8 +15,8 @@ from numba import types
 from numba.core.errors import NumbaTypeError
 from numba.extending import intrinsic
 
-from numbainit.scalar.encodings import encode
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.formats import SMALL
+from numbainit.maths.scalar import encode
 from numbainit.targets.cuda.laws import inline
 
 _WORDS = {8: np.uint8, 16: np.uint16}
@@ -70,17 +70,11 @@ def _to_bfloat16(value):
 _INSTRUCTIONS = {"float16": (_to_float16, (5, 3)), "bfloat16": (_to_bfloat16, (8, 0))}
 
 
-@inline
-def _encode(value, exponent, mantissa, bias, negative_zero):
-    return encode(value, exponent, mantissa, bias, negative_zero)
-
-
 def _encoded(form):
-    exponent, mantissa, bias, negative_zero = form.exponent, form.mantissa, form.bias, form.has_negative_zero
-    word = _WORDS[form.bits]
+    name, word = form.name, _WORDS[form.bits]
 
     @inline
     def encoded(value):
-        return word(_encode(value, exponent, mantissa, bias, negative_zero))
+        return word(encode(value, name))
 
     return encoded

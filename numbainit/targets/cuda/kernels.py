@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.formats import SMALL
 from numbainit.targets.cache import sources_digest
 from numbainit.targets.cuda import laws, loops
 from numbainit.targets.cuda.codes import code

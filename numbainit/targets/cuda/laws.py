@@ -9,11 +9,9 @@ numbers are the bounds that a value must keep. ``stream`` is (draw, k0, k1).
 import numpy as np
 from numba.extending import register_jitable
 
-from numbainit.scalar import laws
-from numbainit.scalar.options import INLINE
-from numbainit.scalar.philox import philox4x32
-from numbainit.scalar.rounding import fma
-from numbainit.scalar.stream import ACCEPTANCE, LOW, MASK
+from numbainit.maths import scalar as laws
+from numbainit.maths.scalar import INLINE, fma, joined, philox4x32
+from numbainit.maths.stream import ACCEPTANCE, LOW, MASK
 
 _32 = np.uint64(32)
 _1, _2, _4 = np.uint64(1), np.uint64(2), np.uint64(4)
@@ -43,11 +41,6 @@ def mask_word(stream, place):
 
 
 @inline
-def _joined(high, low):
-    return np.uint64(high) << _32 | np.uint64(low)
-
-
-@inline
 def bits32(stream, counter, tag, numbers):
     return _words(stream, counter, tag)
 
@@ -56,7 +49,7 @@ def bits32(stream, counter, tag, numbers):
 def bits64(stream, counter, tag, numbers):
     h0, h1, h2, h3 = _words(stream, counter, tag)
     l0, l1, l2, l3 = _words(stream, counter, tag | LOW)
-    return _joined(h0, l0), _joined(h1, l1), _joined(h2, l2), _joined(h3, l3)
+    return joined(h0, l0), joined(h1, l1), joined(h2, l2), joined(h3, l3)
 
 
 @inline
@@ -78,10 +71,10 @@ def uniform64(stream, counter, tag, numbers):
     h0, h1, h2, h3 = _words(stream, counter, tag)
     l0, l1, l2, l3 = _words(stream, counter, tag | LOW)
     return (
-        laws.uniform_between64(h0, l0, a, width, smallest, largest),
-        laws.uniform_between64(h1, l1, a, width, smallest, largest),
-        laws.uniform_between64(h2, l2, a, width, smallest, largest),
-        laws.uniform_between64(h3, l3, a, width, smallest, largest),
+        laws.uniform_between64(joined(h0, l0), a, width, smallest, largest),
+        laws.uniform_between64(joined(h1, l1), a, width, smallest, largest),
+        laws.uniform_between64(joined(h2, l2), a, width, smallest, largest),
+        laws.uniform_between64(joined(h3, l3), a, width, smallest, largest),
     )
 
 
@@ -98,8 +91,8 @@ def _normals32(stream, counter, tag, std, even, odd):
 def _normals64(stream, counter, tag, std, even, odd):
     h0, h1, h2, h3 = _words(stream, counter, tag)
     l0, l1, l2, l3 = _words(stream, counter, tag | LOW)
-    z0, z1 = laws.normal_pair64(h0, l0, h1, l1)
-    z2, z3 = laws.normal_pair64(h2, l2, h3, l3)
+    z0, z1 = laws.normal_pair64(joined(h0, l0), joined(h1, l1))
+    z2, z3 = laws.normal_pair64(joined(h2, l2), joined(h3, l3))
     return fma(z0, std, even), fma(z1, std, odd), fma(z2, std, even), fma(z3, std, odd)
 
 
@@ -150,8 +143,8 @@ def tail64(stream, counter, tag, numbers):
     l0, l1, l2, l3 = _words(stream, counter, tag | LOW)
     a0, a1, a2, a3 = _words(stream, counter, tag | ACCEPTANCE)
     return (
-        laws.tail64(h0, l0, a0, *arguments),
-        laws.tail64(h1, l1, a1, *arguments),
-        laws.tail64(h2, l2, a2, *arguments),
-        laws.tail64(h3, l3, a3, *arguments),
+        laws.tail64(joined(h0, l0), a0, *arguments),
+        laws.tail64(joined(h1, l1), a1, *arguments),
+        laws.tail64(joined(h2, l2), a2, *arguments),
+        laws.tail64(joined(h3, l3), a3, *arguments),
     )

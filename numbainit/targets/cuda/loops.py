@@ -9,7 +9,7 @@ elements.
 
 import numpy as np
 
-from numbainit.scalar.stream import ATTEMPT, VALUES
+from numbainit.maths.stream import ATTEMPT, VALUES
 from numbainit.targets.cuda import laws
 from numbainit.targets.cuda.laws import inline, lane
 from numbainit.targets.cuda.stores import load, store, store_all, store_some

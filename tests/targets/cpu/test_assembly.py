@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 
 import numbainit
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.formats import SMALL
 
 HASWELL = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt"}
 PROGRAM = """
 import json, numba, numpy as np
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.formats import SMALL
 from numbainit.targets.cpu import loops as cpu
-from numbainit.targets.cpu import laws as cpu_laws
+from numbainit.targets.cpu.vectors import functions, laws
 
 def assembly(loop, *arguments):
     loop.compile(tuple(map(numba.typeof, arguments)))

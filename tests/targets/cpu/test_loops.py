@@ -11,7 +11,7 @@ import numbainit as init
 import reference
 from cases import full_only, thinned
 from numbainit.targets.cpu import loops
-from numbainit.targets.cpu.laws import CHUNK
+from numbainit.targets.cpu.vectors.chunk import CHUNK
 
 SEED = 29
 KEY = reference.key_of_seed(SEED)

@@ -11,8 +11,8 @@ import pytest
 
 import numbainit as init
 from emulator import gpu
+from numbainit.maths import elementary
 from numbainit.memory.arrays import writable
-from numbainit.scalar import elementary
 
 pytestmark = [pytest.mark.full, gpu.needed]
 
@@ -232,7 +232,7 @@ def roots():
     """By capability and width, how many fused operations a number of square roots needs: found by compiling some."""
     from numba import cuda
 
-    from numbainit.scalar.rounding import sqrt
+    from numbainit.maths.scalar import sqrt
 
     @cuda.jit
     def one(out):

@@ -21,7 +21,7 @@ import numbainit as init
 PROGRAM = """
 import json, warnings
 import numpy as np
-from numbainit.scalar import philox
+from numbainit.maths import philox
 from numbainit.targets.cuda import kernels as target
 from numbainit.targets.cuda import laws
 from numbainit.targets.cuda import loops
@@ -30,8 +30,12 @@ warnings.simplefilter("error")
 np.seterr(over="ignore")  # words wrap
 
 
-def wide_product(multiplier, word):
+def wide_product(word, multiplier):
     return np.uint64(multiplier) * (np.uint64(word) & np.uint64(0xFFFFFFFF))
+
+
+def joined(high, low):
+    return np.uint64(high) << np.uint64(32) | np.uint64(low)
 
 
 def store(memory, place, value):
@@ -47,7 +51,8 @@ def store_some(memory, place, values, size):
     memory.extend((int(place) + lane, int(value)) for lane, value in enumerate(values) if 0 <= place + lane < size)
 
 
-philox.wide_product, loops.store, loops.store_all, loops.store_some = wide_product, store, store_all, store_some
+philox.wide_product, laws.philox4x32, laws.joined = wide_product, philox.philox4x32, joined
+loops.store, loops.store_all, loops.store_some = store, store_all, store_some
 
 
 def code(value):

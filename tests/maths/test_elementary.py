@@ -12,9 +12,9 @@ import pytest
 from numba import njit
 
 import reference
-from numbainit.scalar import elementary
-from numbainit.scalar.elementary import cos_sin32, cos_sin64, minus_two_log32, minus_two_log64
-from numbainit.scalar.laws import normal_pair32, normal_pair64, uniform32, uniform64
+from numbainit.maths import elementary
+from numbainit.maths.elementary import cos_sin32, cos_sin64, minus_two_log32, minus_two_log64
+from numbainit.maths.laws import normal_pair32, normal_pair64, uniform32, uniform64
 
 PI = Decimal("3.1415926535897932384626433832795028841971693993751")
 DIGITS = Context(prec=40)

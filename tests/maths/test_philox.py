@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 
 import reference
-from numbainit.scalar.philox import philox4x32, philox4x32_pairs
+from numbainit.maths.philox import philox4x32, philox4x32_pairs
 
 
 @njit

@@ -9,7 +9,7 @@ from numba import njit, types
 from numba.core.errors import TypingError
 
 import reference
-from numbainit.scalar import rounding
+from numbainit.maths import rounding
 
 KINDS = {32: np.float32, 64: np.float64}
 COUNT = 3000

@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from numbainit.scalar.formats import SMALL, computed, stored
+from numbainit.maths.formats import SMALL, computed, stored
 
 
 def finite_numbers(name):

@@ -5,8 +5,8 @@ import pytest
 from numba import njit
 
 from cases import thinned
-from numbainit.scalar.encodings import encode
-from numbainit.scalar.formats import SMALL
+from numbainit.maths.encodings import encode
+from numbainit.maths.formats import SMALL
 
 LIGHT = ["bfloat16", "float16", "float8_e4m3fn", "float8_e5m2fnuz"]
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from numbainit.errors import InvalidValueError
 from numbainit.initializers import Initializer, names
+from numbainit.measure.instructions import compiled_for
 
 Call = Callable[..., Any]
 
@@ -265,13 +266,14 @@ def threads(count: int | None = None) -> Iterator[int]:
 
 
 def machine(names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The processor, and the versions of what takes part."""
+    """The processor, what Numba compiles for, and the versions of what takes part; nothing that names its owner."""
     import numba
 
     versions = {name: library(name).version for name in (OURS, "numpy", *names)}
     return {
         "cpu": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "compiled_for": compiled_for(),
         "python": platform.python_version(),
         "versions": {OURS: versions.pop(OURS), "numba": numba.__version__} | versions,
     }

@@ -6,6 +6,7 @@ for its speed: timings belong to a machine and an hour.
 
 import argparse
 import contextlib
+import datetime
 import json
 import math
 import sys
@@ -19,7 +20,7 @@ import numpy as np
 
 from numbainit.errors import InvalidValueError, suggestion
 from numbainit.files import headers
-from numbainit.measure import device, figure, peers
+from numbainit.measure import device, figure, limit, peers
 from numbainit.measure.timing import Case, Row, measure
 from numbainit.memory.dtypes import small_dtype
 from numbainit.recipes import models
@@ -107,6 +108,7 @@ class Options:
     rounds: int = 5
     peers: tuple[str, ...] = ()
     figure: Path | None = None
+    ladder: dict[str, Any] | None = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +138,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--figure", metavar="FILE", help="also draw throughput against size and threads, as .png or .svg"
     )
+    parser.add_argument(
+        "--ladder", metavar="FILE", help="what bench/ladder.py --json wrote: also show shares of this machine's limit"
+    )
 
 
 def _checked(arguments: argparse.Namespace) -> Options:
@@ -154,6 +159,7 @@ def _checked(arguments: argparse.Namespace) -> Options:
         rounds=_count("rounds", arguments.rounds),
         peers=_peers(arguments.peers),
         figure=None if arguments.figure is None else figure.check(arguments.figure),
+        ladder=None if arguments.ladder is None else limit.read(arguments.ladder),
     )
 
 
@@ -199,19 +205,32 @@ class Report:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     curves: dict[str, Any] | None = None
+    date: str = field(default_factory=lambda: datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
 
     def as_json(self) -> dict[str, Any]:
         """The object that ``--json`` prints."""
         settings = {"size": self.options.size, "threads": self.options.threads, "rounds": self.options.rounds}
         found = {name: peers.library(name) for name in self.options.peers}
         facts = {
+            "date": self.date,
             "machine": self.machine,
             "settings": settings,
             "peers": {name: {"version": it.version, "threads": it.threads} for name, it in found.items()},
-            "rows": [row.as_json() for row in self.rows],
+            "rows": [self.row_as_json(row) for row in self.rows],
             "notes": self.notes,
         }
+        if self.options.ladder is not None:
+            facts["ladder"] = self.options.ladder
         return facts | ({} if self.curves is None else {"figure": str(self.options.figure), "curves": self.curves})
+
+    def row_as_json(self, row: Row) -> dict[str, Any]:
+        """A row, with the limit of its law where the ladder knows one."""
+        facts, ladder = row.as_json(), self.options.ladder
+        fill = facts["fill"]["gb_per_second"]
+        most = None
+        if ladder is not None:
+            most = limit.limit(ladder, row.case.law, row.case.dtype.name, fill, self.options.threads)
+        return facts | ({} if most is None else {"limit": most, "share_of_limit": facts["gb_per_second"] / most})
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -220,6 +239,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _run_on_device(arguments)
     options = _checked(arguments)
     report = Report(peers.machine(options.peers), options)
+    if options.ladder is not None:
+        report.notes += limit.differences(options.ladder, report.machine)
     with peers.threads(options.threads), _status() as say:
         _fit(report)
         libraries = [peers.library(name) for name in (peers.OURS, *options.peers)]
@@ -238,7 +259,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_on_device(arguments: argparse.Namespace) -> int:
-    for option in ("laws", "threads", "peers", "figure"):
+    for option in ("laws", "threads", "peers", "figure", "ladder"):
         if getattr(arguments, option) is not None:
             raise InvalidValueError(f"got --{option} with --device {arguments.device}; leave out one of the two")
     dtypes = _dtypes(arguments.dtype, _ON_A_GPU)
@@ -294,6 +315,12 @@ def _first_line(report: Report) -> str:
     return f"{machine['cpu']}, {threads}, Python {machine['python']}, {versions}"
 
 
+def _second_line(report: Report) -> str:
+    facts = report.machine["compiled_for"]
+    found = ", ".join(facts["instructions"]) or "the baseline"
+    return f"compiled for {facts['cpu']}: {found}; {report.date}"
+
+
 def print_table(report: Report) -> None:
     """Print the machine, a row for each case, and what the signs mean, on the standard output."""
     from rich import box
@@ -302,24 +329,28 @@ def print_table(report: Report) -> None:
     from rich.table import Table
 
     table = Table("case", "dtype", "elements", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("time", "GB/s", "of a fill", *(f"x {name}" for name in report.options.peers)):
+    shares = ("of a fill",) if report.options.ladder is None else ("of a fill", "of limit")
+    for heading in ("time", "GB/s", *shares, *(f"x {name}" for name in report.options.peers)):
         table.add_column(heading, justify="right")
     for row in report.rows:
-        table.add_row(*_cells(row, report.options.peers))
+        table.add_row(*_cells(row, report))
     width = Measurement.get(Console(width=1000), Console(width=1000).options, table).maximum
     console = Console(highlight=False, markup=False, emoji=False)
     console.width = max(console.width, width)  # a terminal that is too narrow breaks lines, never a number
     console.print(_first_line(report), soft_wrap=True)
+    console.print(_second_line(report), soft_wrap=True)
     console.print(table)
     for line in _legend(report):
         console.print(line, soft_wrap=True)
 
 
-def _cells(row: Row, names: Sequence[str]) -> list[str]:
-    facts = row.as_json()
+def _cells(row: Row, report: Report) -> list[str]:
+    facts = report.row_as_json(row)
     label = row.case.name if row.case.name == row.case.law else f"{row.case.name}: {row.case.law}"
     speeds = [_time(facts["seconds"]), f"{facts['gb_per_second']:.2f}", f"{facts['share_of_fill']:.2f}"]
-    ratios = [_ratio(facts["peers"].get(name)) for name in names]
+    if report.options.ladder is not None:
+        speeds.append(f"{facts['share_of_limit']:.2f}" if "limit" in facts else "-")
+    ratios = [_ratio(facts["peers"].get(name)) for name in report.options.peers]
     return [label, facts["dtype"], _shape(row.case), *speeds, *ratios]
 
 
@@ -349,6 +380,8 @@ def _legend(report: Report) -> list[str]:
         f"best of {report.options.rounds} rounds in turn · of a fill: the same bytes with one constant, by numpy.fill "
         "or Numba, whichever is faster",
     ]
+    if report.options.ladder is not None:
+        lines.append("of limit: of a plain fill, or of the ladder's fastest code on as many threads, whichever is less")
     if report.options.peers:
         lines.append("x library: how many times as fast as it; below 1, it is the faster one")
     if any(peer["fewer"] for row in report.rows for peer in row.as_json()["peers"].values()):

@@ -1,5 +1,6 @@
 """``numbainit bench`` on tiny sizes: what it prints, what it refuses, and that it leaves threads alone. No timings."""
 
+import datetime
 import importlib.util
 import json
 import math
@@ -22,6 +23,11 @@ from numbainit.measure.peers import OURS
 from numbainit.measure.timing import Case, Row, Turn
 
 TINY = ("--size", "2^9", "--rounds", "1", "--peers", "numpy")
+LADDER = {
+    "machine": {"cpu": "Processor 3000"},
+    "isa": "none",
+    "rungs": [{"law": "uniform", "dtype": "float32", "gb_per_second": speed} for speed in (0.0005, 0.001)],
+}
 FLAT = ["uniform", "normal", "trunc_normal", "trunc_normal_0.02"]
 
 
@@ -46,9 +52,11 @@ def report(capsys):
 
 def test_json_has_the_machine_the_settings_and_the_peers(report):
     facts = report(*TINY, "--laws", "uniform", "--dtype", "f32", "--threads", 1)
-    assert sorted(facts) == ["machine", "notes", "peers", "rows", "settings"]
-    assert sorted(facts["machine"]) == ["cores", "cpu", "python", "versions"]
+    assert sorted(facts) == ["date", "machine", "notes", "peers", "rows", "settings"]
+    assert sorted(facts["machine"]) == ["compiled_for", "cores", "cpu", "python", "versions"]
     assert facts["machine"]["versions"]["numbainit"] == numbainit.__version__
+    assert facts["machine"]["versions"]["numba"] == numba.__version__
+    assert datetime.datetime.fromisoformat(facts["date"]).tzinfo is not None
     assert facts["settings"] == {"size": 512, "threads": 1, "rounds": 1}
     assert facts["peers"] == {"numpy": {"version": np.__version__, "threads": "1"}}
 
@@ -97,6 +105,14 @@ def test_table_has_the_machine_first_then_columns(capsys):
     assert any("below 1, it is the faster one" in line for line in rest)
 
 
+def test_table_says_what_was_compiled_for(capsys):
+    environment = os.environ | {"PYTHONPATH": str(Path(numbainit.__file__).parents[1])}
+    environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    words = [sys.executable, "-m", "numbainit", "bench", *TINY, "--laws", "uniform", "--dtype", "f32"]
+    done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True, timeout=300)
+    assert re.match(r"compiled for generic: the baseline; \d{4}-\d\d-\d\dT", done.stdout.splitlines()[1])
+
+
 def test_table_is_not_squeezed_into_a_narrow_terminal():
     environment = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"}
     environment |= {"COLUMNS": "40", "PYTHONPATH": str(Path(numbainit.__file__).parents[1])}
@@ -110,7 +126,28 @@ def test_losses_are_shown_and_smaller_measurements_marked():
     case = Case("uniform", "uniform", np.dtype("float32"), ((8,),), divisible=True)
     turns = {OURS: Turn(len, 8, best=2.0), "torch": Turn(len, 8, best=1.0), "numpy": Turn(len, 4, best=2.0)}
     row = Row(case, turns, {"numpy.fill": Turn(len, 8, best=0.5), "numba.fill": Turn(len, 8, best=1.0)})
-    assert bench._cells(row, ["torch", "numpy", "jax"])[3:] == ["2 s", "0.00", "0.25", "0.5", "2*", "-"]
+    report = bench.Report({}, bench.Options(peers=("torch", "numpy", "jax")))
+    assert bench._cells(row, report)[3:] == ["2 s", "0.00", "0.25", "0.5", "2*", "-"]
+
+
+def test_shares_of_the_limit_are_shown_where_the_ladder_knows_the_law(tmp_path, capsys, report):
+    path = tmp_path / "ladder.json"
+    path.write_text(json.dumps(LADDER))
+    words = (*TINY, "--laws", "uniform,trunc_normal", "--dtype", "f32", "--threads", 1, "--ladder", path)
+    facts = report(*words)
+    uniform, truncated = facts["rows"]
+    assert uniform["limit"] == min(uniform["fill"]["gb_per_second"], 0.001)
+    assert math.isclose(uniform["share_of_limit"], uniform["gb_per_second"] / uniform["limit"])
+    assert "limit" not in truncated
+    assert facts["ladder"] == LADDER
+    assert [note.partition(":")[0] for note in facts["notes"]] == [
+        "the ladder is of another processor",
+        "the ladder is of another instruction set",
+    ]
+    assert run(*words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if "GB/s" in line).endswith(" of a fill   of limit   x numpy ")
+    assert next(line for line in lines if "trunc_normal" in line).split()[-2:] == ["-", "-"]
 
 
 def test_gpt2_has_148_arrays():
@@ -142,6 +179,7 @@ def test_every_law_on_request_has_cases():
         (["--dtype", "f16"], "invalid choice"),
         (["--figure", "curves.pdf"], "wanted a name that ends in .png or .svg"),
         (["--figure", "no/such/folder/curves.png"], "there is no folder"),
+        (["--ladder", "no/such/ladder.json"], "python bench/ladder.py --json no/such/ladder.json makes it"),
     ],
 )
 def test_wrong_words_are_refused(capsys, words, message):

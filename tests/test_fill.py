@@ -155,12 +155,3 @@ def test_pieces_of_the_largest_array_there_can_be(dtype):
     end = np.empty(3, np.dtype(dtype).newbyteorder("="))
     end = init.normal_(end, generator=SEED, block=init.Block((size,), (size - 3,)))
     assert (array[-3:] == end).all()
-
-
-def test_a_loop_is_compiled_once_for_wholes_and_for_blocks():
-    init.normal_(np.empty(8, "f4"), generator=0)
-    init.normal_(np.empty(8, "f4"), generator=0, block=init.Block((20,), (5,)))
-    from numbainit.targets.cpu.loops import CONTIGUOUS
-
-    kinds = {(signature[1], signature[2]) for signature in CONTIGUOUS.serial.signatures}
-    assert len(kinds) == len({array for array, _ in kinds})

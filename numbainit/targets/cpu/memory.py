@@ -101,6 +101,18 @@ def call_law(typingctx, address, out, size, first, draw, k0, k1, numbers):
 
 
 @intrinsic
+def call_task(typingctx, address, memory, numbers, given, item):
+    """Call the compiled task at ``address`` with these integers: see ``tasks.py``."""
+    arguments = address, memory, numbers, given, item
+
+    def codegen(context, builder, signature, args):
+        _call(builder, args)
+        return context.get_dummy_value()
+
+    return types.void(*[types.uint64 for _ in arguments]), codegen
+
+
+@intrinsic
 def call_choice(typingctx, address, words, rows_left, zeros_left, values, count):
     """Call the compiled choice at ``address`` with these integers: see ``vectors.functions.choice``."""
     arguments = address, words, rows_left, zeros_left, values, count

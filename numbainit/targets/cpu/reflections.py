@@ -7,8 +7,8 @@ that a reflection changes are its SIMD lanes.
 import numpy as np
 
 from numbainit.targets.cache import kernel
-from numbainit.targets.cpu.loops import inline
 from numbainit.targets.cpu.memory import stack_array
+from numbainit.targets.cpu.tasks import inline
 
 MOST_ROWS = 1 << 12  # what a vector takes on the stack
 LANES = 16  # columns that are changed together, as many as registers hold

@@ -29,12 +29,10 @@ class Strided(NamedTuple):
     """
 
     window: np.ndarray
-    size: int
-    itemsize: int
     offset: int
-    shape: np.ndarray
-    strides: np.ndarray
-    steps: np.ndarray
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    steps: tuple[int, ...]
 
 
 class Window(NamedTuple):
@@ -62,5 +60,5 @@ def strided(array: np.ndarray, steps: Sequence[int]) -> Strided:
     """Describe a regular, non-empty array by its window, and by how far apart in number neighbours on each axis are."""
     axes = merged_axes(array, steps)
     memory, offset = window(array)
-    shape, strides, moves = np.array(axes, np.int64).T.copy()
-    return Strided(memory, array.size, array.itemsize, offset, shape, strides * array.itemsize, moves)
+    shape, strides, moves = zip(*axes, strict=True)
+    return Strided(memory, offset, shape, tuple(stride * array.itemsize for stride in strides), moves)

@@ -1,91 +1,37 @@
-"""Each loop of the CPU, on the calling thread and on all threads → the elements of the reference, at their places.
-
-Where a fill is cut into chunks, pieces and strips is up to the loops, so the borders of all of them are looked at.
-"""
+"""Fills of every kind of dtype and memory → one loop for all of them, on one thread and on all."""
 
 import numba
 import numpy as np
 import pytest
 
 import numbainit as init
-import reference
-from cases import full_only, thinned
-from numbainit.targets.cpu import loops
-from numbainit.targets.cpu.vectors.chunk import CHUNK
+from numbainit.targets.cpu import launch, loops
 
-SEED = 29
-KEY = reference.key_of_seed(SEED)
-WIDTH = CHUNK + 3  # of a row: more than a chunk, and no whole number of blocks
-ROWS = {"serial": 2, "parallel": 11}  # fewer and more elements than threads share
-WHOLE, CORNER = (40, 2 * CHUNK + 1), (7, 1021)
-KINDS = {  # the loop, and the memory that takes it
-    "contiguous": (loops.CONTIGUOUS, lambda rows, dtype: np.zeros((rows, WIDTH), dtype)),
-    "strided": (loops.STRIDED, lambda rows, dtype: np.zeros((2 * rows, 3 * WIDTH), dtype)[::-2, 1::3]),
-    "block": (loops.BLOCK, lambda rows, dtype: np.zeros((WIDTH, rows), dtype).T),
+SIDE = {"serial": 12, "parallel": 400}  # of matrices below and above the size that wakes the threads
+MEMORY = {
+    "contiguous": (lambda array: array, None),
+    "strided": (lambda array: array[::-2, ::3], None),
+    "Fortran": (lambda array: array.T, None),
+    "block": (lambda array: array, init.Block((1000, 1000), (3, 5))),
 }
-MATRICES = {  # by the order of the memory
-    "C": lambda rows, columns: np.zeros((rows, columns), "f4"),
-    "F": lambda rows, columns: np.zeros((rows, columns), "f4", order="F"),
-    "A": lambda rows, columns: np.zeros((2 * rows, 2 * columns), "f4")[::-2, ::2],
-}
-every_kind = pytest.mark.parametrize("kind", KINDS)
-every_dtype = pytest.mark.parametrize("dtype", ["float32", *full_only("float64", "bfloat16", "complex64")])
 
 
-def filled(kind, way, dtype):
-    """The array, and what number its first element and the steps of its axes have in the whole."""
-    array = KINDS[kind][1](ROWS[way], dtype)
-    if kind != "block":
-        return init.normal_(array, std=0.5, generator=SEED), 0, WIDTH
-    init.normal_(array, std=0.5, generator=SEED, block=init.Block(WHOLE, CORNER))
-    return array, CORNER[0] * WHOLE[1] + CORNER[1], WHOLE[1]
+@pytest.mark.parametrize("way", SIDE)
+def test_one_loop_serves_every_dtype_and_memory(way):
+    if way == "parallel" and numba.get_num_threads() == 1:
+        pytest.skip("Numba has one thread here")
+    for dtype in ("f4", "f8", "f2", "c8"):
+        for view, block in MEMORY.values():
+            array = view(np.empty((3 * SIDE[way], 3 * SIDE[way]), dtype))
+            assert (array.size * (2 if dtype == "c8" else 1) < launch.PARALLEL_FROM) == (way == "serial")
+            init.normal_(array, generator=1, block=block)
+        init.sparse_(np.empty((SIDE[way], SIDE[way]), dtype), 0.5, generator=1)
+    assert len(getattr(loops.TASKS, way).signatures) == 1
 
 
-@every_kind
-@pytest.mark.parametrize("way", ROWS)
-@every_dtype
-def test_borders_have_the_elements_of_the_reference(kind, way, dtype):
-    array, first, pitch = filled(kind, way, dtype)
-    columns = [0, 1, CHUNK // 2 - 1, CHUNK // 2, CHUNK // 2 + 1, CHUNK - 4, CHUNK - 1, CHUNK, CHUNK + 2]
-    for row in {0, 1, len(array) // 2, len(array) - 1}:
-        indices = [first + row * pitch + column for column in columns]
-        want = reference.elements(reference.normal, KEY, 0, indices, 0.0, 0.5, dtype=dtype)
-        assert array[row, columns].tobytes() == want.tobytes()
-    taken = way if numba.get_num_threads() > 1 else "serial"
-    assert getattr(KINDS[kind][0], taken).signatures, "another loop was taken"
-
-
-@every_kind
-@every_dtype
-def test_one_thread_and_all_of_them(kind, dtype, one_thread):
-    alone = filled(kind, "parallel", dtype)[0].copy()
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    assert filled(kind, "parallel", dtype)[0].tobytes() == alone.tobytes()
-
-
-@pytest.mark.parametrize("order", thinned(MATRICES, ["C", "F"]))
-@pytest.mark.parametrize("shape", [(9, 17), (7, 2 * loops.STRIP + 5), (9, 3 * loops.STRIP + 5)], ids=str)
-def test_strips_of_a_sparse_matrix(order, shape):
-    """The mask of whole columns at the borders of strips, and the values beside it."""
-    rows, columns = shape
-    array = init.sparse_(MATRICES[order](*shape), 0.4, 1.0, generator=SEED)
-    dense = init.normal_(np.empty(shape, "f4"), generator=SEED)
-    assert np.array_equal(array, np.where(array == 0, 0, dense))
-    for column in {0, 1, columns // 2, min(loops.STRIP - 1, columns - 1), min(loops.STRIP, columns - 1), columns - 1}:
-        mask = reference.sparse_mask_column(KEY, 0, column, rows, columns, 0.4)
-        assert (array[:, column] == 0).tolist() == mask
-
-
-@pytest.mark.parametrize("order", thinned(MATRICES, ["C"]))
-def test_a_sparse_matrix_on_one_thread_and_on_all(order, one_thread):
-    shape = 17, 2 * loops.STRIP + 5
-    alone = init.sparse_(MATRICES[order](*shape), 0.4, generator=SEED).copy()
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
-    assert init.sparse_(MATRICES[order](*shape), 0.4, generator=SEED).tobytes() == alone.tobytes()
-
-
-def test_more_threads_than_rows_or_chunks():
-    """One row of one chunk and a bit: most threads find nothing to do."""
-    array = init.bits_(np.empty((1, 9 * CHUNK + 1), "u4"), generator=SEED)
-    places = [0, CHUNK, 8 * CHUNK - 1, 9 * CHUNK]
-    assert array[0, places].tolist() == [reference.word(KEY, 0, place) for place in places]
+def test_a_small_array_takes_one_kernel_for_wholes_and_for_blocks():
+    before = set(loops.fill.signatures)
+    init.normal_(np.empty(8, "f4"), generator=0)
+    init.normal_(np.empty(8, "f4"), generator=0, block=init.Block((20,), (5,)))
+    init.normal_(np.empty((2, 4), "f4"), generator=0)
+    assert len(set(loops.fill.signatures) - before) <= 1

@@ -1,0 +1,169 @@
+"""A piece of an array, contiguous, strided or scattered → its elements, by a law that fills contiguous memory.
+
+A task is a C function of the address of memory in bytes, of the law's numbers, of int64 that say the rest, and of which
+piece is meant. Pieces lie on a fixed grid of the logical indices, so that no counter is shared between two.
+
+Strides and offsets are in bytes, sizes, steps and numbers in elements; addresses wrap like all uint64.
+"""
+
+import functools
+
+import numpy as np
+from numba import types
+from numba.extending import register_jitable
+
+from numbainit.maths.scalar import INLINE
+from numbainit.targets.cache import c_function
+from numbainit.targets.cpu.memory import address_of, call_choice, call_law, copy_run, scratch, stack_array
+from numbainit.targets.cpu.vectors.chunk import CHUNK
+
+STRIP = 2048  # numbers in a row of a strip of a sparse matrix, which a thread walks down: long rows, state in L1
+PIECE = CHUNK // 2  # elements of a run of a block
+_CHUNK, _PIECE = np.uint64(CHUNK), np.uint64(PIECE)
+_CHUNK_BYTES, _STRIP_BYTES, _WORDS_BYTES = 8 * CHUNK, 16 * STRIP, 4 * STRIP  # of the largest elements, and of words
+_MOST_AXES = 64  # of a NumPy array
+_0, _1 = np.uint64(0), np.uint64(1)
+
+inline = register_jitable(**INLINE)
+
+
+@functools.cache
+def address(name: str) -> int:
+    """Where the task of this name, one of the functions below, is."""
+    made = c_function(name, types.uint64, types.uint64, types.CPointer(types.int64), types.uint64)(_TASKS[name])
+    found: int = made.address
+    return found
+
+
+@inline
+def _word(given, place):
+    return np.uint64(given[place])
+
+
+@inline
+def _four(given, place):
+    return _word(given, place), _word(given, place + 1), _word(given, place + 2), _word(given, place + 3)
+
+
+@inline
+def _head(given):
+    """What each task is given first: (k0, k1, draw, law), (itemsize, offset, first, size)."""
+    return _four(given, 0), _four(given, 4)
+
+
+# ---- ranges ----
+
+
+def chunks(first: int, size: int) -> int:
+    """In how many chunks of the grid the elements [first, first + size) lie."""
+    return (first % CHUNK + size + CHUNK - 1) // CHUNK
+
+
+def pieces(size: int, run: int) -> int:
+    """In how many pieces ``size`` elements are cut that lie in runs of this length."""
+    return size // run * -(-run // PIECE)
+
+
+@inline
+def _bounds(chunk, first, size):
+    """Where chunk number ``chunk`` of the elements [first, first + size) begins and ends, counted from ``first``."""
+    end = (chunk + _1) * _CHUNK - first % _CHUNK
+    return end - _CHUNK if chunk > _0 else _0, min(end, size)
+
+
+def _contiguous(memory, numbers, given, chunk):
+    (k0, k1, draw, law), (itemsize, offset, first, size) = _head(given)
+    begin, end = _bounds(chunk, first, size)
+    call_law(law, memory + offset + begin * itemsize, end - begin, first + begin, draw, k0, k1, numbers)
+
+
+def _strided(memory, numbers, given, chunk):
+    """Given also how many axes, their lengths and their strides."""
+    (k0, k1, draw, law), (itemsize, offset, first, size) = _head(given)
+    begin, end = _bounds(chunk, first, size)
+    stretch = scratch(_CHUNK_BYTES)
+    call_law(law, stretch, end - begin, first + begin, draw, k0, k1, numbers)
+    _scatter(stretch, itemsize, end - begin, memory + offset, given, np.int64(begin))
+
+
+@inline
+def _scatter(stretch, itemsize, size, out, given, place):
+    """Put ``size`` elements at the places from ``place`` on of an array that begins at ``out``."""
+    last, shape, strides = given[8] - 1, 9, 9 + given[8]
+    index = stack_array(_MOST_AXES, np.int64(0))
+    for axis in range(last, -1, -1):
+        index[axis] = place % given[shape + axis]
+        place //= given[shape + axis]
+        out += np.uint64(index[axis] * given[strides + axis])
+    step = np.uint64(given[strides + last])
+    while size > _0:
+        run = min(np.uint64(given[shape + last] - index[last]), size)
+        copy_run(out, step, stretch, itemsize, run)
+        stretch += run * itemsize
+        out += run * step
+        size -= run
+        index[last] += np.int64(run)
+        axis = last
+        while axis > 0 and index[axis] == given[shape + axis]:
+            out += np.uint64(given[strides + axis - 1] - given[shape + axis] * given[strides + axis])
+            index[axis] = 0
+            axis -= 1
+            index[axis] += 1
+
+
+# ---- blocks of larger arrays ----
+
+
+def _block(memory, numbers, given, piece):
+    """Given also how many axes, their lengths, their strides and their steps.
+
+    The last axis is one along which numbers follow each other; its runs are what is cut into pieces.
+    """
+    (k0, k1, draw, law), (itemsize, place, number, _) = _head(given)
+    axes, shape, strides, steps = given[8], 9, 9 + given[8], 9 + 2 * given[8]
+    length, step = np.uint64(given[shape + axes - 1]), np.uint64(given[strides + axes - 1])
+    pieces = (length + _PIECE - _1) // _PIECE
+    begin, rest = piece % pieces * _PIECE, np.int64(piece // pieces)
+    place, number = memory + place + begin * step, number + begin
+    for axis in range(axes - 2, -1, -1):
+        index = rest % given[shape + axis]
+        rest //= given[shape + axis]
+        place += np.uint64(index * given[strides + axis])
+        number += np.uint64(index * given[steps + axis])
+    stretch, run = scratch(_CHUNK_BYTES), min(_PIECE, length - begin)
+    call_law(law, stretch, run, number, draw, k0, k1, numbers)
+    copy_run(place, step, stretch, itemsize, run)
+
+
+# ---- sparse matrices ----
+
+
+def _sparse(memory, numbers, given, strip):
+    """Zeros in every column, at random rows, else the law; ``size`` is the number of columns in a strip.
+
+    Given also the addresses of the mask's words and of the choice between them, the zeros of a column, the parts of an
+    element (each an element of the law), shape and strides of the matrix, the shape of the whole one, and where this
+    one starts in it. A strip is walked down row by row. Values go to the matrix at once where its rows are contiguous,
+    and are chosen from while they are in L1, so memory hides behind arithmetic.
+    """
+    (k0, k1, draw, law), (itemsize, offset, _, widest) = _head(given)
+    mask, choose, zeros, parts = _four(given, 8)
+    bottom, columns, down, right = _four(given, 12)
+    rows, pitch, top, side = _four(given, 16)
+    begin = strip * widest
+    wide = min(widest, columns - begin)
+    words, aside, left = scratch(_WORDS_BYTES), scratch(_STRIP_BYTES), stack_array(STRIP, np.uint32(0))
+    left[:] = np.uint32(zeros)
+    for row in range(top + bottom):
+        first = row * pitch + side + begin
+        call_law(mask, words, wide, first, draw, k0, k1, numbers)
+        inside, place = row >= top, memory + offset + (row - top) * down + begin * right
+        values = place if inside and right == itemsize else aside
+        if inside:
+            call_law(law, values, wide * parts, first * parts, draw, k0, k1, numbers)
+        call_choice(choose, words, rows - row, address_of(left), values, wide)
+        if inside and values == aside:
+            copy_run(place, right, aside, itemsize, wide)
+
+
+_TASKS = {"contiguous": _contiguous, "strided": _strided, "block": _block, "sparse": _sparse}

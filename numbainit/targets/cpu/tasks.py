@@ -78,34 +78,29 @@ def _contiguous(memory, numbers, given, chunk):
 
 
 def _strided(memory, numbers, given, chunk):
-    """Given also how many axes, their lengths and their strides."""
+    """Given also how many axes, their lengths and their strides: the chunk is made aside, and scattered run by run."""
     (k0, k1, draw, law), (itemsize, offset, first, size) = _head(given)
     begin, end = _bounds(chunk, first, size)
-    stretch = scratch(_CHUNK_BYTES)
-    call_law(law, stretch, end - begin, first + begin, draw, k0, k1, numbers)
-    _scatter(stretch, itemsize, end - begin, memory + offset, given, np.int64(begin))
-
-
-@inline
-def _scatter(stretch, itemsize, size, out, given, place):
-    """Put ``size`` elements at the places from ``place`` on of an array that begins at ``out``."""
+    stretch, left = scratch(_CHUNK_BYTES), end - begin
+    call_law(law, stretch, left, first + begin, draw, k0, k1, numbers)
     last, shape, strides = given[8] - 1, 9, 9 + given[8]
     index = stack_array(_MOST_AXES, np.int64(0))
+    place, rest = memory + offset, np.int64(begin)
     for axis in range(last, -1, -1):
-        index[axis] = place % given[shape + axis]
-        place //= given[shape + axis]
-        out += np.uint64(index[axis] * given[strides + axis])
-    step = np.uint64(given[strides + last])
-    while size > _0:
-        run = min(np.uint64(given[shape + last] - index[last]), size)
-        copy_run(out, step, stretch, itemsize, run)
+        index[axis] = rest % given[shape + axis]
+        rest //= given[shape + axis]
+        place += np.uint64(index[axis] * given[strides + axis])
+    step = _word(given, strides + last)
+    while left > _0:
+        run = min(np.uint64(given[shape + last] - index[last]), left)
+        copy_run(place, step, stretch, itemsize, run)
         stretch += run * itemsize
-        out += run * step
-        size -= run
+        place += run * step
+        left -= run
         index[last] += np.int64(run)
         axis = last
         while axis > 0 and index[axis] == given[shape + axis]:
-            out += np.uint64(given[strides + axis - 1] - given[shape + axis] * given[strides + axis])
+            place += np.uint64(given[strides + axis - 1] - given[shape + axis] * given[strides + axis])
             index[axis] = 0
             axis -= 1
             index[axis] += 1

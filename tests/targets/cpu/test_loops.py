@@ -12,7 +12,7 @@ MEMORY = {
     "contiguous": (lambda array: array, None),
     "strided": (lambda array: array[::-2, ::3], None),
     "Fortran": (lambda array: array.T, None),
-    "block": (lambda array: array, init.Block((1000, 1000), (3, 5))),
+    "block": (lambda array: array, init.Block((2000, 2000), (3, 5))),
 }
 
 

@@ -123,11 +123,11 @@ class Generator:
     def next_stream(self) -> Stream:
         """Take the next draw number, with the key: what every filling call does once."""
         with self._lock:
-            draw, (k0, k1) = self._draws, self._key or self._take_entropy()
+            draw, key = self._draws, self._key or self._take_entropy()
             if draw == _WORD:
                 raise InvalidValueError("this generator has handed out all its 2^32 draws: continue with fold_in(...)")
             self._draws = draw + 1
-        return k0, k1, draw
+        return key[0], key[1], draw
 
     def _become(self, other: "Generator") -> None:
         """Go on as ``other``, between two draws of whoever else holds this one."""

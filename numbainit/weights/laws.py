@@ -12,6 +12,7 @@ there. In a complex array each part has half of the variance.
 import functools
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,11 +29,15 @@ MOST_NUMBERS = 9  # that a law takes
 
 @dataclass(frozen=True)
 class Law:
-    """A law as the targets know it: its name without the width, and its numbers; ``packed`` is what kernels read."""
+    """A law as the targets know it: its name without the width, and its numbers; ``packed`` is what kernels read.
+
+    ``known`` is what the CPU keeps of a law for a dtype, since small arrays ask again and again.
+    """
 
     name: str
     numbers: tuple[float, ...] = ()
     packed: np.ndarray = field(init=False, repr=False, compare=False)
+    known: dict[np.dtype, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         packed = np.zeros(MOST_NUMBERS)
@@ -75,11 +80,14 @@ def standard_deviation(value: object, dtype: np.dtype, name: str = "std") -> flo
 
 def uniform(a: object, b: object, dtype: np.dtype) -> Law:
     """U[a, b): ``low + u width`` clipped to the representable values in [a, b)."""
+    if type(a) is float and type(b) is float:  # what most calls pass is asked about once
+        return _uniform(a, b, dtype)
     return _uniform(real("a", a), real("b", b), dtype)
 
 
 @functools.lru_cache(maxsize=256)
 def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
+    a, b = real("a", a), real("b", b)
     form, wide = _stored(dtype), _computed(dtype)
     _finite("a", a, form)
     _finite("b", b, form)
@@ -139,6 +147,8 @@ def _holds(number: float, form: Format) -> bool:
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
     """N(mean, std^2); of a complex number, the parts N(mean.real, std^2 / 2) and N(mean.imag, std^2 / 2)."""
     if dtype.kind != "c":
+        if type(mean) is float and type(std) is float:
+            return _normal(mean, std, dtype)
         return _normal(real("mean", mean), real("std", std), dtype)
     even, odd = (real("mean", part) for part in real_and_imaginary("mean", mean))
     return _complex_normal(even, odd, real("std", std), dtype)
@@ -146,6 +156,7 @@ def normal(mean: object, std: object, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
+    mean, std = real("mean", mean), real("std", std)
     form, wide = _stored(dtype), _computed(dtype)
     _finite("mean", mean, form)
     standard_deviation(std, dtype)

@@ -5,6 +5,7 @@ a small scratch, piece by piece.
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -22,13 +23,18 @@ _PIECE = 1 << 16  # elements of scratch
 
 def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
     """What fills an array, all of a larger one or (with ``block``) a part of it, with a law's values."""
-    size, dtype = array.size, array.dtype
+    size, dtype, carray = array.size, array.dtype, array.flags.carray
     if not size:
         return nothing
+    if carray and block is None and size < launch.PARALLEL_FROM:
+        known = law.known.get(dtype) or _known(law, dtype)
+        if known:
+            kernel, record, _ = known
+            memory = array.ravel() if dtype.itemsize >= 4 else as_bytes(array)
+            return lambda stream: kernel(record, memory, *stream)
     if dtype.kind == "c":
         whole = None if block is None else block.of_parts()
         return filling(as_parts(array.squeeze() if block is None else array), law, whole)
-    carray = array.flags.carray
     _, tasks, functions = launch.kernels()
     address, itemsize, first = functions.address(law.name, dtype.newbyteorder("=")), dtype.itemsize, 0
     if not ((carray and dtype.isnative) or is_regular(array)):
@@ -39,9 +45,6 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
             memory, offset, *axes = strided(array, block.strides)
             given = address, itemsize, offset, first, size, len(axes[0]), *axes[0], *axes[1], *axes[2]
             return launch.doing("block", tasks.pieces(size, axes[0][-1]), size, memory, law.packed, given)
-    if carray and launch.on_one_thread(size):
-        memory = array.ravel() if itemsize >= 4 else as_bytes(array)  # Numba knows no small floats
-        return launch.filling(address, memory, size, first, law.packed)
     chunks = tasks.chunks(first, size)
     if carray:
         given = address, itemsize, 0, first, size
@@ -49,6 +52,22 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
     memory, offset, shape, strides, _ = strided(array, c_strides(array.shape))
     given = address, itemsize, offset, first, size, len(shape), *shape, *strides
     return launch.doing("strided", chunks, size, memory, law.packed, given)
+
+
+def _known(law: Law, dtype: np.dtype) -> tuple[Any, int, np.ndarray] | None:
+    """What fills small contiguous arrays: a kernel, and the address of all that it must know of a law, which is kept.
+
+    None where a law does not fill such memory as it is.
+    """
+    if dtype.kind == "c" or not dtype.isnative:
+        return None
+    loops, _, functions = launch.kernels()
+    address = functions.address(law.name, dtype)
+    record = np.concatenate([np.array([address, dtype.itemsize]), law.packed.view(np.int64)])
+    memory = np.empty(0, dtype if dtype.itemsize >= 4 else np.uint8)
+    launch.call(loops.fill, (record.ctypes.data, memory, 0, 0, 0))  # whatever is compiled or loaded is so now
+    law.known[dtype] = loops.fill, record.ctypes.data, record
+    return law.known[dtype]
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:

@@ -89,20 +89,6 @@ def on_one_thread(size: int) -> bool:
     return size < PARALLEL_FROM or _launcher.serial_only or threads() == 1
 
 
-def filling(law: int, memory: np.ndarray, size: int, first: int, numbers: np.ndarray) -> Filling:
-    """What fills contiguous memory on the calling thread, by the law at an address."""
-    fill = kernels().loops.fill
-
-    def launch(stream: Stream) -> None:
-        try:  # as ``call`` does; another frame would cost a small call two percent
-            fill(law, memory, size, first, *stream, numbers)
-        except LOST:
-            forget(fill)
-            fill(law, memory, size, first, *stream, numbers)
-
-    return launch
-
-
 def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndarray, given: tuple[int, ...]) -> Filling:
     """What does all items of a task that fills so many elements; ``given`` is what the task is given after a stream."""
     loops, tasks, _ = kernels()

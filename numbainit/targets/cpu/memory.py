@@ -64,6 +64,17 @@ def address_of(typingctx, array):
 
 
 @intrinsic
+def word_at(typingctx, address, place):
+    """The uint64 number ``place`` of those at an address."""
+
+    def codegen(context, builder, signature, args):
+        address, place = (Value(builder, arg, uint64) for arg in args)
+        return load(address + place * 8, uint64).ir
+
+    return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
 def copy_run(typingctx, target, step, source, itemsize, count):
     """Copy ``count`` elements that follow each other to places that are ``step`` bytes apart."""
     arguments = target, step, source, itemsize, count

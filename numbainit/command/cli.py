@@ -9,7 +9,7 @@ can be imported, and ``--help`` read, without them.
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import json
 import os
 import secrets
@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from numbainit import __version__
+from numbainit.command import warmup
 from numbainit.command.report import Result, print_table
 from numbainit.errors import (
     InvalidTypeError,
@@ -150,8 +151,23 @@ def _write(plan: _Plan, metadata: dict[str, str], result: Result, advance: Calla
 
 
 @contextlib.contextmanager
+def _steps(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of steps on a terminal where ``rich`` is installed, else nothing."""
+    rich = importlib.util.find_spec("rich") if sys.stderr.isatty() else None
+    if rich is None:
+        yield lambda steps: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("compiling", total=total)
+        yield lambda steps: bar.advance(task, steps)
+
+
+@contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing in a pipe."""
+    """A bar of bytes on a terminal, nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda size: None
         return
@@ -285,12 +301,25 @@ def _bench(arguments: argparse.Namespace) -> int:
     return bench.run(arguments)
 
 
+def _add_warmup(commands: Any) -> None:
+    parser = commands.add_parser(
+        "warmup",
+        help="compile kernels ahead",
+        description="Compile the kernels of laws and dtypes, for all kinds of memory, and keep them on the disk for "
+        "the processes that come after: in an image of a container, or before a job.",
+        allow_abbrev=False,
+    )
+    warmup.add_options(parser)
+    parser.set_defaults(run=lambda arguments: warmup.run(arguments, _steps))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="numbainit", description="Initialise the weights of neural networks.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"numbainit {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_init(commands)
     _add_bench(commands)
+    _add_warmup(commands)
     return parser
 
 

@@ -24,7 +24,7 @@ array = init.uniform_(np.empty(8, "f4"), generator=0)
 from numbainit.targets.cpu import loops as cpu
 from numbainit.targets.cpu.vectors import functions as cpu_laws
 hit = cpu_laws.compiled("uniform", "float32").cache_hits
-stats = cpu.CONTIGUOUS.serial.stats
+stats = cpu.fill.stats
 hits, misses = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
 print(json.dumps([init.__file__, array.tolist(), hits + hit, misses + 1 - hit]))
 """

@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from numbainit.targets.cache import kernel
-from numbainit.targets.cpu.memory import address_of, call_law, call_task, word_at
+from numbainit.targets.cpu.memory import address_of, call_law, call_task, words_at
 
 _NUMBERS = np.uint64(16)  # where they begin in a record
 
@@ -42,5 +42,6 @@ TASKS = Loops(_loop("serial", False), _loop("parallel", True))
 @kernel("fill")
 def fill(record, memory, k0, k1, draw):
     """Fill contiguous memory on the calling thread; ``record`` is where a law's address, itemsize and numbers are."""
-    size = np.uint64(memory.nbytes) // word_at(record, 1)
-    call_law(word_at(record, 0), address_of(memory), size, 0, draw, k0, k1, np.uint64(record) + _NUMBERS)
+    law, itemsize = words_at(np.uint64(record), 0, 2)
+    size = np.uint64(memory.nbytes) // itemsize
+    call_law(law, address_of(memory), size, 0, draw, k0, k1, np.uint64(record) + _NUMBERS)

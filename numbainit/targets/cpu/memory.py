@@ -64,14 +64,29 @@ def address_of(typingctx, array):
 
 
 @intrinsic
-def word_at(typingctx, address, place):
-    """The uint64 number ``place`` of those at an address."""
+def integer_at(typingctx, address, place):
+    """The int64 number ``place`` of those at an address."""
 
     def codegen(context, builder, signature, args):
         address, place = (Value(builder, arg, uint64) for arg in args)
         return load(address + place * 8, uint64).ir
 
-    return types.uint64(types.uint64, types.uint64), codegen
+    return types.int64(types.uint64, types.uint64), codegen
+
+
+@intrinsic(prefer_literal=True)
+def words_at(typingctx, address, place, count):
+    """So many uint64 (two literals: from which one, and how many) of those at an address."""
+    if not all(isinstance(number, types.IntegerLiteral) for number in (place, count)):
+        raise NumbaTypeError(f"words_at takes a literal place and count, got {place}, {count}")
+    result = types.UniTuple(types.uint64, count.literal_value)
+
+    def codegen(context, builder, signature, args):
+        first = Value(builder, args[0], uint64) + 8 * place.literal_value
+        words = [load(first + 8 * number, uint64).ir for number in range(count.literal_value)]
+        return context.make_tuple(builder, result, words)
+
+    return result(types.uint64, place, count), codegen
 
 
 @intrinsic

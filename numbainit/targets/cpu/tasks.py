@@ -1,7 +1,9 @@
 """A piece of an array, contiguous, strided or scattered → its elements, by a law that fills contiguous memory.
 
-A task is a C function of the address of memory in bytes, of the law's numbers, of int64 that say the rest, and of which
-piece is meant. Pieces lie on a fixed grid of the logical indices, so that no counter is shared between two.
+A task is a C function of four integers: addresses of memory, of the law's numbers and of what else is ``given``
+(int64), and which piece is meant. Every task is given ``(k0, k1, draw, law, itemsize, offset, first, size)`` first, then
+the number of axes, their lengths, strides and steps. Pieces lie on a fixed grid of the logical indices, so that no
+counter is shared between two.
 
 Strides and offsets are in bytes, sizes, steps and numbers in elements; addresses wrap like all uint64.
 """
@@ -14,14 +16,23 @@ from numba.extending import register_jitable
 
 from numbainit.maths.scalar import INLINE
 from numbainit.targets.cache import c_function
-from numbainit.targets.cpu.memory import address_of, call_choice, call_law, copy_run, scratch, stack_array
+from numbainit.targets.cpu.memory import (
+    address_of,
+    call_choice,
+    call_law,
+    copy_run,
+    integer_at,
+    scratch,
+    stack_array,
+    words_at,
+)
 from numbainit.targets.cpu.vectors.chunk import CHUNK
 
 STRIP = 2048  # numbers in a row of a strip of a sparse matrix, which a thread walks down: long rows, state in L1
 PIECE = CHUNK // 2  # elements of a run of a block
 _CHUNK, _PIECE = np.uint64(CHUNK), np.uint64(PIECE)
 _CHUNK_BYTES, _STRIP_BYTES, _WORDS_BYTES = 8 * CHUNK, 16 * STRIP, 4 * STRIP  # of the largest elements, and of words
-_MOST_AXES = 64  # of a NumPy array
+_AXES, _MOST_AXES = 8, 64  # where their number is given; of a NumPy array
 _0, _1 = np.uint64(0), np.uint64(1)
 
 inline = register_jitable(**INLINE)
@@ -30,25 +41,8 @@ inline = register_jitable(**INLINE)
 @functools.cache
 def address(name: str) -> int:
     """Where the task of this name, one of the functions below, is."""
-    made = c_function(name, types.uint64, types.uint64, types.CPointer(types.int64), types.uint64)(_TASKS[name])
-    found: int = made.address
+    found: int = c_function(name, *[types.uint64] * 4)(_TASKS[name]).address
     return found
-
-
-@inline
-def _word(given, place):
-    return np.uint64(given[place])
-
-
-@inline
-def _four(given, place):
-    return _word(given, place), _word(given, place + 1), _word(given, place + 2), _word(given, place + 3)
-
-
-@inline
-def _head(given):
-    """What each task is given first: (k0, k1, draw, law), (itemsize, offset, first, size)."""
-    return _four(given, 0), _four(given, 4)
 
 
 # ---- ranges ----
@@ -59,11 +53,6 @@ def chunks(first: int, size: int) -> int:
     return (first % CHUNK + size + CHUNK - 1) // CHUNK
 
 
-def pieces(size: int, run: int) -> int:
-    """In how many pieces ``size`` elements are cut that lie in runs of this length."""
-    return size // run * -(-run // PIECE)
-
-
 @inline
 def _bounds(chunk, first, size):
     """Where chunk number ``chunk`` of the elements [first, first + size) begins and ends, counted from ``first``."""
@@ -72,59 +61,65 @@ def _bounds(chunk, first, size):
 
 
 def _contiguous(memory, numbers, given, chunk):
-    (k0, k1, draw, law), (itemsize, offset, first, size) = _head(given)
+    k0, k1, draw, law, itemsize, offset, first, size = words_at(given, 0, 8)
     begin, end = _bounds(chunk, first, size)
     call_law(law, memory + offset + begin * itemsize, end - begin, first + begin, draw, k0, k1, numbers)
 
 
 def _strided(memory, numbers, given, chunk):
-    """Given also how many axes, their lengths and their strides: the chunk is made aside, and scattered run by run."""
-    (k0, k1, draw, law), (itemsize, offset, first, size) = _head(given)
+    """The chunk is made aside, and scattered run by run, as an odometer counts."""
+    k0, k1, draw, law, itemsize, offset, first, size = words_at(given, 0, 8)
     begin, end = _bounds(chunk, first, size)
     stretch, left = scratch(_CHUNK_BYTES), end - begin
     call_law(law, stretch, left, first + begin, draw, k0, k1, numbers)
-    last, shape, strides = given[8] - 1, 9, 9 + given[8]
+    axes = integer_at(given, _AXES)
+    last, shape, strides = axes - 1, _AXES + 1, _AXES + 1 + axes
     index = stack_array(_MOST_AXES, np.int64(0))
     place, rest = memory + offset, np.int64(begin)
     for axis in range(last, -1, -1):
-        index[axis] = rest % given[shape + axis]
-        rest //= given[shape + axis]
-        place += np.uint64(index[axis] * given[strides + axis])
-    step = _word(given, strides + last)
+        length = integer_at(given, shape + axis)
+        index[axis] = rest % length
+        rest //= length
+        place += np.uint64(index[axis] * integer_at(given, strides + axis))
+    row, step = integer_at(given, shape + last), np.uint64(integer_at(given, strides + last))
     while left > _0:
-        run = min(np.uint64(given[shape + last] - index[last]), left)
+        run = min(np.uint64(row - index[last]), left)
         copy_run(place, step, stretch, itemsize, run)
         stretch += run * itemsize
         place += run * step
         left -= run
         index[last] += np.int64(run)
         axis = last
-        while axis > 0 and index[axis] == given[shape + axis]:
-            place += np.uint64(given[strides + axis - 1] - given[shape + axis] * given[strides + axis])
+        while axis > 0 and index[axis] == integer_at(given, shape + axis):
+            place -= np.uint64(index[axis] * integer_at(given, strides + axis))
             index[axis] = 0
             axis -= 1
+            place += np.uint64(integer_at(given, strides + axis))
             index[axis] += 1
 
 
 # ---- blocks of larger arrays ----
 
 
-def _block(memory, numbers, given, piece):
-    """Given also how many axes, their lengths, their strides and their steps.
+def pieces(size: int, run: int) -> int:
+    """In how many pieces ``size`` elements are cut that lie in runs of this length."""
+    return size // run * -(-run // PIECE)
 
-    The last axis is one along which numbers follow each other; its runs are what is cut into pieces.
-    """
-    (k0, k1, draw, law), (itemsize, place, number, _) = _head(given)
-    axes, shape, strides, steps = given[8], 9, 9 + given[8], 9 + 2 * given[8]
-    length, step = np.uint64(given[shape + axes - 1]), np.uint64(given[strides + axes - 1])
-    pieces = (length + _PIECE - _1) // _PIECE
-    begin, rest = piece % pieces * _PIECE, np.int64(piece // pieces)
+
+def _block(memory, numbers, given, piece):
+    """The last axis is one along which numbers follow each other; its runs are what is cut into pieces."""
+    k0, k1, draw, law, itemsize, place, number, _ = words_at(given, 0, 8)
+    axes = integer_at(given, _AXES)
+    last, shape, strides, steps = axes - 1, _AXES + 1, _AXES + 1 + axes, _AXES + 1 + 2 * axes
+    length, step = np.uint64(integer_at(given, shape + last)), np.uint64(integer_at(given, strides + last))
+    each = (length + _PIECE - _1) // _PIECE
+    begin, rest = piece % each * _PIECE, np.int64(piece // each)
     place, number = memory + place + begin * step, number + begin
-    for axis in range(axes - 2, -1, -1):
-        index = rest % given[shape + axis]
-        rest //= given[shape + axis]
-        place += np.uint64(index * given[strides + axis])
-        number += np.uint64(index * given[steps + axis])
+    for axis in range(last - 1, -1, -1):
+        index = rest % integer_at(given, shape + axis)
+        rest //= integer_at(given, shape + axis)
+        place += np.uint64(index * integer_at(given, strides + axis))
+        number += np.uint64(index * integer_at(given, steps + axis))
     stretch, run = scratch(_CHUNK_BYTES), min(_PIECE, length - begin)
     call_law(law, stretch, run, number, draw, k0, k1, numbers)
     copy_run(place, step, stretch, itemsize, run)
@@ -141,10 +136,9 @@ def _sparse(memory, numbers, given, strip):
     one starts in it. A strip is walked down row by row. Values go to the matrix at once where its rows are contiguous,
     and are chosen from while they are in L1, so memory hides behind arithmetic.
     """
-    (k0, k1, draw, law), (itemsize, offset, _, widest) = _head(given)
-    mask, choose, zeros, parts = _four(given, 8)
-    bottom, columns, down, right = _four(given, 12)
-    rows, pitch, top, side = _four(given, 16)
+    k0, k1, draw, law, itemsize, offset, _, widest = words_at(given, 0, 8)
+    mask, choose, zeros, parts, bottom, columns, down, right = words_at(given, 8, 8)
+    rows, pitch, top, side = words_at(given, 16, 4)
     begin = strip * widest
     wide = min(widest, columns - begin)
     words, aside, left = scratch(_WORDS_BYTES), scratch(_STRIP_BYTES), stack_array(STRIP, np.uint32(0))

@@ -1,9 +1,9 @@
 """A piece of an array, contiguous, strided or scattered → its elements, by a law that fills contiguous memory.
 
-A task is a C function of four integers: addresses of memory, of the law's numbers and of what else is ``given``
-(int64), and which piece is meant. Every task is given ``(k0, k1, draw, law, itemsize, offset, first, size)`` first, then
-the number of axes, their lengths, strides and steps. Pieces lie on a fixed grid of the logical indices, so that no
-counter is shared between two.
+A task is a C function of four integers: the addresses of memory, of the law's numbers and of what else is ``given``,
+and which piece is meant. Every task is given the int64 ``(k0, k1, draw, law, itemsize, offset, first, size)``, then the
+number of axes, their lengths, strides and steps. Pieces lie on a fixed grid of the logical indices, so that no counter
+is shared between two.
 
 Strides and offsets are in bytes, sizes, steps and numbers in elements; addresses wrap like all uint64.
 """

@@ -119,7 +119,10 @@ def test_beside_the_code(package):
     values, _, misses = fill(package)
     assert misses == 2
     cpu = package / "targets" / "cpu"  # the loop, and the law that it calls
-    assert {Path(name).parent for name in machine_code(package)} == {cpu / "__pycache__", cpu / "vectors" / "__pycache__"}
+    assert {Path(name).parent for name in machine_code(package)} == {
+        cpu / "__pycache__",
+        cpu / "vectors" / "__pycache__",
+    }
     assert fill(package) == [values, 2, 0]
 
 

@@ -24,7 +24,7 @@ from numbainit.targets.cpu.vectors.code import bytes_of, load, store, turns
 NUMBERS = "numbers"
 _numbers = itertools.count()  # of functions: no two in a process have one name
 #: of operations; and of functions that are also offered for single numbers
-few_and_many = pytest.mark.parametrize("lanes", [1, 16, *full_only(NUMBERS, 2, 8, 64)])
+every_lanes = pytest.mark.parametrize("lanes", [16, *full_only(NUMBERS, 1, 2, 8, 64)])
 every_way = pytest.mark.parametrize("lanes", [NUMBERS, 16, *full_only(1, 2, 8, 64)])
 
 

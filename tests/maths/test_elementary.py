@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import reference
-from maths.lanes import NUMBERS, every_way, mapped, same_bits
+from maths.lanes import every_way, mapped, same_bits
 from numbainit.maths import elementary, laws
 from numbainit.maths.elementary import fraction64, signed_fraction64
 
@@ -30,7 +30,7 @@ EDGES = sorted(
 LOW_EDGES = [0, 1, 2**11 - 1, 2**11, 2**30 - 1, 2**30, 2**31, 2**32 - 2**11 - 1, 2**32 - 2**11, 2**32 - 1]
 
 
-def words32(seed, n=1500):
+def words32(seed, n=600):
     """(w,) tuples: the edges, small words, words near the top, random ones."""
     rng = np.random.default_rng(seed)
     near = rng.integers(0, 2**10, 100)
@@ -38,7 +38,7 @@ def words32(seed, n=1500):
     return [(int(w),) for w in words]
 
 
-def words64(seed, n=1500):
+def words64(seed, n=600):
     """(high, low) tuples: all pairs of edges, and random ones."""
     rng = np.random.default_rng(seed)
     return list(itertools.product(EDGES, LOW_EDGES)) + [tuple(pair) for pair in rng.integers(0, 2**32, (n, 2)).tolist()]
@@ -243,10 +243,10 @@ def test_quarter_turns_are_exact(width, lanes):
 
 
 @widths
-def test_lanes_have_the_bits_of_numbers(width):
+def test_many_lanes_have_the_bits_of_one(width):
     """On more words than the reference has time for."""
     words = np.random.default_rng(10).integers(0, 2**width, (2, 2**16), f"u{width // 8}")
     functions = (LOGS, words[:1]), (TURNS, words[:1]), (PAIRS, words)
     for table, columns in functions:
-        alone, together = (np.stack(mapped(table[width], *columns, lanes=lanes)) for lanes in (NUMBERS, 32))
+        alone, together = (np.stack(mapped(table[width], *columns, lanes=lanes)) for lanes in (1, 32))
         same_bits(together, alone)

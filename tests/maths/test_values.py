@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import reference
-from maths.lanes import NUMBERS, few_and_many, mapped, same_bits, traced
+from maths.lanes import NUMBERS, every_lanes, mapped, same_bits, traced
 from numbainit.maths import values
 from numbainit.maths.values import (
     bits_of,
@@ -92,14 +92,14 @@ def cancelling(width):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_fma_is_rounded_once(width, lanes):
     a, b, c, want = cancelling(width)
     same_bits(mapped(fma, a, b, c, lanes=lanes), want)
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_sums_differences_and_products(width, lanes):
     a, b = all_floats(width, 5), all_floats(width, 4)
     with np.errstate(all="ignore"):
@@ -112,7 +112,7 @@ def test_sums_differences_and_products(width, lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_a_sum_is_not_fused_with_a_product(width, lanes):
     """``a * b + c`` rounds twice wherever an fma would round once to another number."""
     a, b = numbers(width, 6), numbers(width, 7)
@@ -126,7 +126,7 @@ def test_a_sum_is_not_fused_with_a_product(width, lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_signs(width, lanes):
     a = all_floats(width, 8)
     a = a[~np.isnan(a)]
@@ -134,7 +134,7 @@ def test_signs(width, lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_square_roots(width, lanes):
     a = np.abs(np.concatenate([numbers(width, 8), KINDS[width]([0.0, math.inf])]))
     same_bits(mapped(sqrt, a, lanes=lanes), np.sqrt(a))
@@ -144,7 +144,7 @@ def test_square_roots(width, lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_polynomials_by_horners_rule(width, lanes):
     kind = KINDS[width]
     coefficients = tuple(map(kind, (0.1, -2.5, 3e-3, 7.0, -1 / 3)))
@@ -154,7 +154,7 @@ def test_polynomials_by_horners_rule(width, lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_bits_and_back(width, lanes):
     a = all_floats(width, 10)
     bits = mapped(bits_of, a, lanes=lanes)
@@ -167,7 +167,7 @@ COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, 
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_comparisons_of_floats(width, lanes):
     """Those with NaN are false: ``!=`` too, unlike Python's."""
     a, b = all_floats(width, 11), all_floats(width, 12)
@@ -185,7 +185,7 @@ def test_comparisons_of_floats(width, lanes):
 
 
 @integers
-@few_and_many
+@every_lanes
 def test_integers_wrap(kind, lanes):
     a, b = words(kind, 13), words(kind, 14)
     operations = operator.add, operator.sub, operator.mul, operator.and_, operator.or_, operator.xor
@@ -200,7 +200,7 @@ def test_integers_wrap(kind, lanes):
 
 
 @integers
-@few_and_many
+@every_lanes
 def test_shifts_keep_the_sign_of_signed_numbers(kind, lanes):
     a = words(kind, 15)
     places = [0, 1, 11, 8 * a.itemsize - 1]
@@ -214,7 +214,7 @@ def test_shifts_keep_the_sign_of_signed_numbers(kind, lanes):
 
 
 @integers
-@few_and_many
+@every_lanes
 def test_comparisons_of_integers(kind, lanes):
     """Signed and unsigned numbers differ from half of the range on."""
     a, b = words(kind, 17), words(kind, 18)
@@ -223,7 +223,7 @@ def test_comparisons_of_integers(kind, lanes):
         same_bits(found, np.array([*map(compare, a.tolist(), b.tolist())]))
 
 
-@few_and_many
+@every_lanes
 def test_products_of_words(lanes):
     """Of the lower half; what lies above it does not count."""
     a = words("uint64", 19)
@@ -236,7 +236,7 @@ def test_products_of_words(lanes):
 
 
 @integers
-@few_and_many
+@every_lanes
 def test_integers_are_cut_and_extended(kind, lanes):
     a = words(kind, 20)
     to = (uint32, int32, uint64, int64) if lanes == NUMBERS else (uint8, uint16, uint32, int32, uint64, int64)
@@ -246,7 +246,7 @@ def test_integers_are_cut_and_extended(kind, lanes):
 
 @integers
 @widths
-@few_and_many
+@every_lanes
 def test_integers_become_the_nearest_floats(kind, width, lanes):
     ties = [2**24 + 1, 2**24 + 3, 2**25 + 2, 2**25 + 6, 2**31 - 65, 2**31 - 64]
     if "64" in kind:
@@ -256,7 +256,7 @@ def test_integers_become_the_nearest_floats(kind, width, lanes):
     same_bits(mapped(lambda a: {32: float32, 64: float64}[width](a), a, lanes=lanes), np.array(want, KINDS[width]))
 
 
-@few_and_many
+@every_lanes
 def test_floats_become_the_nearest_of_the_other_width(lanes):
     wide = np.concatenate([numbers(64, 22)[COUNT // 2 :], numbers(32, 23).astype("f8")])
     a = numbers(32, 24)
@@ -267,7 +267,7 @@ def test_floats_become_the_nearest_of_the_other_width(lanes):
     same_bits(mapped(lambda a: float64(a), a, lanes=lanes), a.astype("f8"))
 
 
-@few_and_many
+@every_lanes
 def test_what_has_the_kind_already_stays(lanes):
     for kind in (float32, float64, uint32, int64):
         a = words(kind.name.replace("float", "uint"), 25).view(kind.name)
@@ -278,7 +278,7 @@ def test_what_has_the_kind_already_stays(lanes):
 
 
 @widths
-@few_and_many
+@every_lanes
 def test_select(width, lanes):
     a, b = numbers(width, 26), numbers(width, 27)
     holds = a < b

@@ -24,7 +24,7 @@ def attempts(element, index, low, high):
 
 
 @widths
-@pytest.mark.parametrize("size", [1, 15, 16, 17, *full_only(2, 31, 32, 33, 64, 65)])
+@pytest.mark.parametrize("size", [1, 16, 17, *full_only(2, 15, 31, 32, 33, 64, 65)])
 def test_groups_of_which_nothing_passes_at_first(element, size):
     """Rejected elements are redone in groups of sixteen, the last of which is filled up."""
     bounds, first = (1.25, 1.5), 4 * 700 + 1
@@ -53,7 +53,7 @@ HALF = [  # parameters whose proposals are rejected nearly half of the time, by 
 ]
 
 
-@pytest.mark.parametrize("element", ["float32", "float64", *full_only("bfloat16", "float8_e4m3fn")])
+@pytest.mark.parametrize("element", ["float32", *full_only("float64", "bfloat16", "float8_e4m3fn")])
 @pytest.mark.parametrize("parameters", [*HALF[:2], *full_only(*HALF[2:])], ids=str)
 def test_laws_that_reject_nearly_half(element, parameters):
     """All of a stretch across a border of chunks."""

@@ -104,7 +104,9 @@ def proposals(width):
             (reference._float(x, width) for x in (how.t1, how.t0, how.q1, how.q0)),
         )
         own, others = words(10 + number, width, 3 * EACH), words(30 + number, 32, 3 * EACH)
-        for word, (acceptance,) in zip(own, others, strict=True):
+        # where what is below an acceptance word decides: hardly any limit at all, and hardly any word that is too low
+        ends = [(word[: width // 32], (end,)) for word in ((0, 2**11), (39, 0)) for end in (0, TOP)]
+        for word, (acceptance,) in [*zip(own, others, strict=True), *ends]:
             raw = reference.minus_two_log(word) if exponential else reference.standard_uniform(word)
             x = reference._float(reference.fma(raw, how.x1, how.base, 64), width)
             t, q = reference.fma(raw, t1, t0, width), reference.fma(raw, q1, q0, width)

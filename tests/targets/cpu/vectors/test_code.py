@@ -77,7 +77,7 @@ def test_branches():
     assert mapped(function, SMALL).tolist() == want
 
 
-@pytest.mark.parametrize("kind", [uint64, uint32], ids=str)
+@pytest.mark.parametrize("kind", [uint64, uint32], ids=["64", "32"])
 def test_set_bits(kind):
     """From the lowest: their numbers become the digits of a result, so that order and repetition would show."""
 

@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 import pytest
@@ -340,28 +342,37 @@ def output_of(process, timeout=300):
     return out
 
 
+AVX2 = "avx2 fma bmi bmi2 lzcnt f16c movbe avx sse4.2 popcnt"
+AVX512 = "avx512f avx512dq avx512bw avx512vl avx512cd"
+ZEN4 = f"{AVX2} {AVX512} avx512bf16 avx512vnni avx512vbmi avx512vbmi2 avx512ifma avx512bitalg avx512vpopcntdq sse4a"
+#: name of a processor: what a machine must have to run its code (all may be used), and so many threads
 CPUS = {
-    "generic": {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
-    "haswell": {
-        "NUMBA_CPU_NAME": "haswell",
-        "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi2,+avx,+sse4.2,+popcnt",
-        "NUMBA_NUM_THREADS": "5",
-    },
+    "generic": ("", 3),
+    "x86-64-v2": ("sse4.2 popcnt", 2),
+    "haswell": (AVX2, 5),
+    "skylake-avx512": (f"{AVX2} {AVX512}", 2),
+    "znver4": (ZEN4, 3),
 }
+HERE = {name for name, has in llvm.get_host_cpu_features().items() if has}
+CPUS = {name: (wanted.split(), threads) for name, (wanted, threads) in CPUS.items() if HERE.issuperset(wanted.split())}
 
 
 @pytest.fixture(scope="module")
 def digests_by_cpu(tmp_path_factory):
-    """The digests of all CPU settings, made side by side, each with its own cache of kernels."""
+    """The digests of all CPU settings, two side by side, each with its own cache of kernels."""
     code = """
     import json, numba, test_determinism
     print(json.dumps({"cpu": numba.config.CPU_NAME, **test_determinism.digests()}))
     """
-    processes = {
-        name: python(code, NUMBA_CACHE_DIR=str(tmp_path_factory.mktemp(name)), **settings)
-        for name, settings in CPUS.items()
-    }
-    return {name: json.loads(output_of(process)) for name, process in processes.items()}
+
+    def digests_on(name):
+        features, threads = CPUS[name]
+        settings = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ",".join("+" + feature for feature in features)}
+        settings |= {"NUMBA_NUM_THREADS": str(threads), "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp(name))}
+        return json.loads(output_of(python(code, **settings)))
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(CPUS, pool.map(digests_on, CPUS), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -369,7 +380,7 @@ def native_digests():
     return digests()
 
 
-@pytest.mark.full  # compiles everything again, twice
+@pytest.mark.full  # compiles everything again for each
 @pytest.mark.parametrize("cpu", CPUS)
 def test_cpu_does_not_matter(cpu, digests_by_cpu, native_digests):
     other = digests_by_cpu[cpu]

@@ -1,8 +1,8 @@
 """The functions of this room for single numbers, as Numba compiles them: for a GPU's threads, and for single elements.
 
 Each is one intrinsic, whose code is that of the function traced with values of one lane: Numba types and lowers a whole
-law at once instead of dozens of small functions. Nothing is promoted, and other types than those of the words and
-floats that a function takes are a typing error.
+law at once instead of dozens of small functions. Nothing is promoted: other types than those that a function takes are
+a typing error.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 from numbainit.maths import encodings, laws, philox, values
 from numbainit.maths.formats import SMALL
-from numbainit.maths.values import Value
+from numbainit.maths.values import Kind, Value, boolean, float32, float64, uint32, uint64
 
 #: how functions that call these are compiled: inlined into the loop around them; no signatures (they would tie a
 #: function to one target), no fastmath (it would give bits away), and no wrappers for Python or C, which nobody calls
@@ -27,13 +27,16 @@ _KINDS = {getattr(types, name): getattr(values, name) for name in _NUMBERS}
 _TYPES = {kind.name: number for number, kind in _KINDS.items()}
 
 
-def _of_numbers(function: Callable[..., Any]) -> Any:
-    """A function over values as a function of numbers that Numba compiles."""
+def _of_numbers(function: Callable[..., Any], *kinds: Kind) -> Any:
+    """A function over values as a function of numbers that Numba compiles; of these kinds, or of any that it takes."""
+    wanted = tuple(_TYPES[kind.name] for kind in kinds)
 
     def typed(typingctx, *numbers):
         numbers = tuple(map(types.unliteral, numbers))
         if not all(number in _KINDS for number in numbers):
             raise NumbaTypeError(f"{function.__name__} takes words and floats, got {numbers}")
+        if kinds and numbers != wanted:
+            raise NumbaTypeError(f"{function.__name__} takes {wanted}, got {numbers}")
         results = _results(function, numbers)
 
         def codegen(context, builder, signature, args):
@@ -68,12 +71,15 @@ def _results(function, numbers):
 
 
 fma, sqrt = _of_numbers(values.fma), _of_numbers(values.sqrt)
-philox4x32 = _of_numbers(philox.philox4x32)
-joined = _of_numbers(laws.joined)
-uniform32, uniform64 = _of_numbers(laws.uniform32), _of_numbers(laws.uniform64)
-uniform_between32, uniform_between64 = _of_numbers(laws.uniform_between32), _of_numbers(laws.uniform_between64)
-normal_pair32, normal_pair64 = _of_numbers(laws.normal_pair32), _of_numbers(laws.normal_pair64)
-tail32, tail64 = _of_numbers(laws.tail32), _of_numbers(laws.tail64)
+philox4x32 = _of_numbers(philox.philox4x32, *[uint64] * 6)
+joined = _of_numbers(laws.joined, uint32, uint32)
+uniform32, uniform64 = _of_numbers(laws.uniform32, uint32), _of_numbers(laws.uniform64, uint64)
+uniform_between32 = _of_numbers(laws.uniform_between32, uint32, *[float32] * 4)
+uniform_between64 = _of_numbers(laws.uniform_between64, uint64, *[float64] * 4)
+normal_pair32 = _of_numbers(laws.normal_pair32, uint32, uint32)
+normal_pair64 = _of_numbers(laws.normal_pair64, uint64, uint64)
+tail32 = _of_numbers(laws.tail32, uint32, uint32, boolean, float64, float64, *[float32] * 4)
+tail64 = _of_numbers(laws.tail64, uint64, uint32, boolean, *[float64] * 6)
 
 
 @_of_numbers
@@ -89,6 +95,6 @@ def encode(typingctx, x, name):
         raise NumbaTypeError(f"encode takes a float32 and the name of a small float, got {x}, {name}")
 
     def codegen(context, builder, signature, args):
-        return encodings.encode(Value(builder, args[0], values.float32), SMALL[name.literal_value]).ir
+        return encodings.encode(Value(builder, args[0], float32), SMALL[name.literal_value]).ir
 
     return types.int32(x, name), codegen

@@ -197,8 +197,10 @@ def _alike(*operands: Value | float) -> list[Value]:
 
 
 def _call(name: str, *operands: Value, named: bool = False) -> Value:
-    """One of LLVM's intrinsics on operands of one type; its name ends in theirs unless it is ``named`` in full."""
+    """One of LLVM's intrinsics on floats of one type; its name ends in theirs unless it is ``named`` in full."""
     first = operands[0]
+    if first.kind.sort != "float":
+        raise TypeError(f"{first.kind.name} knows no such operation")
     if not named:
         many = f"v{first.lanes}" if first.lanes > 1 else ""
         name = f"{name}.{many}{first.kind.type.intrinsic_name}"

@@ -239,7 +239,7 @@ def _normal_proposals(mean: float, std: float, smallest: float, largest: float, 
 
 
 def _tail_proposals(mean: float, std: float, low: float, high: float, wide: Format) -> tuple[float, ...]:
-    """``exponential?, x1, x0, s1, s0, t1, t0``: see ``scalar.laws.tail32`` for what they mean.
+    """``exponential?, x1, x0, s1, s0, t1, t0``: see ``maths.laws.tail32`` for what they mean.
 
     All of them stay moderate however far in the tail the bounds lie, because the far bound never enters alone and
     ``lam (lam - alpha) = 1``.

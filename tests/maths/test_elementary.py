@@ -4,17 +4,18 @@ The exact values come from Python's decimals with 40 digits: its own logarithm a
 cosine and sine on an angle that is reduced exactly. Errors are in ulp of the exact result.
 """
 
+import functools
 import itertools
 from decimal import Context, Decimal, localcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from numba import njit
 
 import reference
-from numbainit.maths import elementary
-from numbainit.maths.elementary import cos_sin32, cos_sin64, minus_two_log32, minus_two_log64
-from numbainit.maths.laws import normal_pair32, normal_pair64, uniform32, uniform64
+from maths.lanes import every_way, mapped, same_bits
+from numbainit.maths import elementary, laws
+from numbainit.maths.elementary import fraction64, signed_fraction64
 
 PI = Decimal("3.1415926535897932384626433832795028841971693993751")
 DIGITS = Context(prec=40)
@@ -29,7 +30,7 @@ EDGES = sorted(
 LOW_EDGES = [0, 1, 2**11 - 1, 2**11, 2**30 - 1, 2**30, 2**31, 2**32 - 2**11 - 1, 2**32 - 2**11, 2**32 - 1]
 
 
-def words32(seed, n=1500):
+def words32(seed, n=600):
     """(w,) tuples: the edges, small words, words near the top, random ones."""
     rng = np.random.default_rng(seed)
     near = rng.integers(0, 2**10, 100)
@@ -37,7 +38,7 @@ def words32(seed, n=1500):
     return [(int(w),) for w in words]
 
 
-def words64(seed, n=1500):
+def words64(seed, n=600):
     """(high, low) tuples: all pairs of edges, and random ones."""
     rng = np.random.default_rng(seed)
     return list(itertools.product(EDGES, LOW_EDGES)) + [tuple(pair) for pair in rng.integers(0, 2**32, (n, 2)).tolist()]
@@ -46,66 +47,24 @@ def words64(seed, n=1500):
 WORDS = {32: words32, 64: words64}
 
 
-@njit
-def _logs32(words, out):
-    for i in range(len(words)):
-        out[i] = minus_two_log32(words[i, 0])
-
-
-@njit
-def _logs64(words, out):
-    for i in range(len(words)):
-        out[i] = minus_two_log64(words[i, 0], words[i, 1])
-
-
-@njit
-def _turns32(words, out):
-    for i in range(len(words)):
-        out[i, 0], out[i, 1] = cos_sin32(words[i, 0])
-
-
-@njit
-def _turns64(words, out):
-    for i in range(len(words)):
-        out[i, 0], out[i, 1] = cos_sin64(words[i, 0], words[i, 1])
-
-
-@njit
-def _uniforms32(words, out):
-    for i in range(len(words)):
-        out[i] = uniform32(words[i, 0])
-
-
-@njit
-def _uniforms64(words, out):
-    for i in range(len(words)):
-        out[i] = uniform64(words[i, 0], words[i, 1])
-
-
-@njit
-def _pairs32(radius_words, turn_words, out):
-    for i in range(len(radius_words)):
-        out[i, 0], out[i, 1] = normal_pair32(radius_words[i, 0], turn_words[i, 0])
-
-
-@njit
-def _pairs64(radius_words, turn_words, out):
-    for i in range(len(radius_words)):
-        r, t = radius_words[i], turn_words[i]
-        out[i, 0], out[i, 1] = normal_pair64(r[0], r[1], t[0], t[1])
-
-
-LOGS, TURNS = {32: _logs32, 64: _logs64}, {32: _turns32, 64: _turns64}
-UNIFORMS, PAIRS = {32: _uniforms32, 64: _uniforms64}, {32: _pairs32, 64: _pairs64}
+LOGS = {32: elementary.minus_two_log32, 64: elementary.minus_two_log64}
+TURNS = {32: elementary.cos_sin32, 64: elementary.cos_sin64}
+UNIFORMS = {32: laws.uniform32, 64: laws.uniform64}
+PAIRS = {32: laws.normal_pair32, 64: laws.normal_pair64}
 FLOATS = {32: np.float32, 64: np.float64}
+widths = pytest.mark.parametrize("width", [32, 64])
 
 
-def run(kernel, width, *word_lists, columns=None):
-    """A kernel's results for lists of word tuples."""
-    shape = (len(word_lists[0]),) if columns is None else (len(word_lists[0]), columns)
-    out = np.empty(shape, FLOATS[width])
-    kernel(*(np.array(words, np.uint32) for words in word_lists), out)
-    return out
+def run(functions, width, *word_lists, lanes):
+    """A function's results for lists of word tuples: a column for each."""
+    columns = [column_of(words, width) for words in word_lists]
+    got = mapped(functions[width], *columns, lanes=lanes)
+    return np.stack(got, axis=1) if isinstance(got, tuple) else got
+
+
+def column_of(words, width):
+    """Tuples of words as the function takes them."""
+    return np.array([word[0] if width == 32 else word[0] << 32 | word[1] for word in words], f"u{width // 8}")
 
 
 # ---- the exact functions ----
@@ -140,48 +99,60 @@ def error(got, want):
 # ---- accuracy ----
 
 
-@pytest.mark.parametrize(("width", "bound"), [(32, 2.0), (64, 2.0)])
-def test_minus_two_log_is_accurate(width, bound):
-    words = WORDS[width](1)
+@widths
+@every_way
+def test_minus_two_log_is_accurate(width, lanes):
+    words, bound = WORDS[width](1), 2.0
+    got = run(LOGS, width, words, lanes=lanes)
+    assert max(map(error, got, exact_logs(width))) < bound
+
+
+@widths
+@every_way
+def test_cos_sin_are_accurate(width, lanes):
+    words, bound = WORDS[width](2), 2.0
+    got = run(TURNS, width, words, lanes=lanes)
+    assert max(map(error, got.reshape(-1), exact_turns(width))) < bound
+
+
+@widths
+@every_way
+def test_normal_pair_is_accurate(width, lanes):
+    radius_words, turn_words, bound = *pair_words(width), 4.5
+    got = run(PAIRS, width, radius_words, turn_words, lanes=lanes)
+    assert max(map(error, got.reshape(-1), exact_pairs(width))) < bound
+
+
+@functools.cache
+def exact_logs(width):
     with localcontext(DIGITS):
-        errors = [error(x, exact_minus_two_log(w)) for x, w in zip(run(LOGS[width], width, words), words, strict=True)]
-    assert max(errors) < bound
+        return [exact_minus_two_log(words) for words in WORDS[width](1)]
 
 
-@pytest.mark.parametrize(("width", "bound"), [(32, 2.0), (64, 2.0)])
-def test_cos_sin_are_accurate(width, bound):
-    words = WORDS[width](2)
-    errors = []
+@functools.cache
+def exact_turns(width):
     with localcontext(DIGITS):
-        for pair, w in zip(run(TURNS[width], width, words, columns=2), words, strict=True):
-            errors += [error(x, want) for x, want in zip(pair, exact_cos_sin(w), strict=True)]
-    assert max(errors) < bound
+        return [one for words in WORDS[width](2) for one in exact_cos_sin(words)]
 
 
-@pytest.mark.parametrize(("width", "bound"), [(32, 4.5), (64, 4.5)])
-def test_normal_pair_is_accurate(width, bound):
-    radius_words, turn_words = WORDS[width](3), WORDS[width](4)
+def pair_words(width):
+    turn_words = WORDS[width](4)
     order = np.random.default_rng(5).permutation(len(turn_words))
-    turn_words = [turn_words[i] for i in order]
-    got = run(PAIRS[width], width, radius_words, turn_words, columns=2)
-    errors = []
+    return WORDS[width](3), [turn_words[i] for i in order]
+
+
+@functools.cache
+def exact_pairs(width):
     with localcontext(DIGITS):
-        for pair, r, t in zip(got, radius_words, turn_words, strict=True):
-            radius = exact_minus_two_log(r).sqrt()
-            errors += [error(x, radius * want) for x, want in zip(pair, exact_cos_sin(t), strict=True)]
-    assert max(errors) < bound
+        radii = [exact_minus_two_log(words).sqrt() for words in pair_words(width)[0]]
+        turns = [exact_cos_sin(words) for words in pair_words(width)[1]]
+        return [radius * one for radius, turn in zip(radii, turns, strict=True) for one in turn]
 
 
 # ---- the reference's bits ----
 
 
-def same_bits(got, want):
-    assert got.dtype == want.dtype
-    integers = np.dtype(f"u{got.itemsize}")
-    assert np.array_equal(got.view(integers), want.view(integers))
-
-
-@pytest.mark.parametrize("width", [32, 64])
+@widths
 def test_coefficients_are_those_of_the_reference(width):
     """The last bit of a highest coefficient changes so few values that no affordable number of words would tell."""
     for name in ("LOG", "SIN", "COS", "TWO_LN2"):
@@ -190,42 +161,92 @@ def test_coefficients_are_those_of_the_reference(width):
         assert ours.tolist() == getattr(reference, name)[width]
 
 
-@pytest.mark.parametrize("width", [32, 64])
-def test_minus_two_log_has_the_bits_of_the_reference(width):
-    words = WORDS[width](6)
-    same_bits(run(LOGS[width], width, words), np.array([reference.minus_two_log(w) for w in words], FLOATS[width]))
+@functools.cache
+def of_the_reference(function, width, seed):
+    return np.array([function(words) for words in WORDS[width](seed)], FLOATS[width])
 
 
-@pytest.mark.parametrize("width", [32, 64])
-def test_cos_sin_have_the_bits_of_the_reference(width):
-    words = WORDS[width](7)
-    same_bits(
-        run(TURNS[width], width, words, columns=2), np.array([reference.cos_sin(w) for w in words], FLOATS[width])
-    )
+@widths
+@every_way
+def test_minus_two_log_has_the_bits_of_the_reference(width, lanes):
+    want = of_the_reference(reference.minus_two_log, width, 6)
+    same_bits(run(LOGS, width, WORDS[width](6), lanes=lanes), want)
 
 
-@pytest.mark.parametrize("width", [32, 64])
-def test_uniform_has_the_bits_of_the_reference(width):
-    words = WORDS[width](8)
-    same_bits(
-        run(UNIFORMS[width], width, words),
-        np.array([reference.standard_uniform(w) for w in words], FLOATS[width]),
-    )
+@widths
+@every_way
+def test_cos_sin_have_the_bits_of_the_reference(width, lanes):
+    want = of_the_reference(reference.cos_sin, width, 7)
+    same_bits(run(TURNS, width, WORDS[width](7), lanes=lanes), want)
+
+
+@widths
+@every_way
+def test_uniform_has_the_bits_of_the_reference(width, lanes):
+    want = of_the_reference(reference.standard_uniform, width, 8)
+    same_bits(run(UNIFORMS, width, WORDS[width](8), lanes=lanes), want)
+
+
+# ---- words as fractions: one way for numbers and one for lanes, both exact ----
+
+FRACTION_EDGES = sorted(
+    {0, 1, 2**11 - 1, 2**11, 2**11 + 1, 2**31, 2**32 - 2**11, 2**32 - 1, 2**32, 2**32 + 2**11, 2**64 - 1}
+    | {2**power + off for power in (43, 53, 54, 62, 63) for off in (-(2**11) - 1, -(2**11), -1, 0, 2**11 - 1, 2**11)}
+    | {2**64 - 2**32 - 1, 2**64 - 2**32, 2**64 - 2**12, 2**64 - 2**11 - 1, 2**64 - 2**11}
+)
+
+
+def fraction_words():
+    return np.array([*FRACTION_EDGES, *np.random.default_rng(9).integers(0, 2**64, 2000, "u8").tolist()], "u8")
+
+
+@every_way
+def test_fractions_are_exact(lanes):
+    words = fraction_words()
+    want = np.array([float(Fraction(word >> 11, 2**53)) for word in words.tolist()])
+    same_bits(mapped(fraction64, words, lanes=lanes), want)
+
+
+@every_way
+@pytest.mark.parametrize("more", [0, 1])
+def test_signed_fractions_are_exact(lanes, more):
+    """One half, which one more than the largest makes, may come out with the other sign."""
+    words = fraction_words()
+    exact = [Fraction((word - (word >> 63 << 64) >> 11) + more, 2**53) for word in words.tolist()]
+    got = mapped(lambda word: signed_fraction64(word, more), words, lanes=lanes)
+    want = np.array([float(fraction) for fraction in exact])
+    half = want == 0.5
+    assert set(half) == ({True, False} if more else {False})
+    assert np.array_equal(np.abs(got[half]), want[half])
+    same_bits(got[~half], want[~half])
 
 
 # ---- ends of the ranges ----
 
 
-def test_range_of_minus_two_log():
+@every_way
+def test_range_of_minus_two_log(lanes):
     """u runs over (0, 1]: the largest word gives exactly zero, the smallest the largest radius."""
     top, bottom = 2**32 - 1, 0
-    assert run(LOGS[32], 32, [(top,), (bottom,)]).tolist() == [0.0, float(np.float32(64 * np.log(2)))]
-    zero, largest = run(LOGS[64], 64, [(top, top), (bottom, bottom)])
+    narrow = run(LOGS, 32, [(top,), (bottom,)], lanes=lanes)
+    assert narrow.tolist() == [0.0, float(np.float32(64 * np.log(2)))]
+    zero, largest = run(LOGS, 64, [(top, top), (bottom, bottom)], lanes=lanes)
     assert zero == 0
     assert largest == pytest.approx(106 * np.log(2), rel=1e-15)
 
 
-@pytest.mark.parametrize("width", [32, 64])
-def test_quarter_turns_are_exact(width):
+@widths
+@every_way
+def test_quarter_turns_are_exact(width, lanes):
     words = [(quarter * 2**30,) + (0,) * (width // 32 - 1) for quarter in range(4)]
-    assert run(TURNS[width], width, words, columns=2).tolist() == [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    assert run(TURNS, width, words, lanes=lanes).tolist() == [[1, 0], [0, 1], [-1, 0], [0, -1]]
+
+
+@widths
+def test_many_lanes_have_the_bits_of_one(width):
+    """On more words than the reference has time for."""
+    words = np.random.default_rng(10).integers(0, 2**width, (2, 2**16), f"u{width // 8}")
+    functions = (LOGS, words[:1]), (TURNS, words[:1]), (PAIRS, words)
+    for table, columns in functions:
+        alone, together = (np.stack(mapped(table[width], *columns, lanes=lanes)) for lanes in (1, 32))
+        same_bits(together, alone)

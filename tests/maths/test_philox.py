@@ -1,63 +1,55 @@
-"""Counters and keys → the package's Philox4x32-10 gives the published words, and the reference's on any others."""
+"""Counters and keys → the package's Philox4x32-10 gives the published words, and the reference's on any others.
+
+How a CPU packs the words of counters in a row is the matter of ``tests/targets/cpu/vectors/test_words.py``.
+"""
 
 import numpy as np
-import pytest
-from numba import njit
 
 import reference
-from numbainit.maths.philox import philox4x32, philox4x32_pairs
+from maths.lanes import every_way, mapped
+from numbainit.maths.philox import philox4x32
 
 
-@njit
-def _block(c0, c1, c2, c3, k0, k1):
-    lanes = philox4x32(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1))
-    return np.uint32(lanes[0]), np.uint32(lanes[1]), np.uint32(lanes[2]), np.uint32(lanes[3])
+def blocks(rows, lanes):
+    """The words of rows ``(c0, c1, c2, c3, k0, k1)``."""
+    words = mapped(philox4x32, *np.array(rows, "u8").T.copy(), lanes=lanes)
+    return [tuple(int(word) % 2**32 for word in row) for row in zip(*words, strict=True)]
 
 
-def block(counter, key):
-    return tuple(int(w) for w in _block(*counter, *key))
+def references(rows):
+    return [reference.philox4x32(tuple(row[:4]), tuple(row[4:])) for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("counter", "key", "output"), [row for rounds, *row in reference.known_answers() if rounds == 10]
-)
-def test_known_answers(counter, key, output):
-    assert block(counter, key) == output
+@every_way
+def test_known_answers(lanes):
+    known = [(counter + key, output) for rounds, counter, key, output in reference.known_answers() if rounds == 10]
+    assert len(known) >= 3
+    assert blocks([row for row, _ in known], lanes) == [output for _, output in known]
 
 
-def test_cpp26_anchor():
+@every_way
+def test_cpp26_anchor(lanes):
     """The C++26 standard: the 10,000th output of ``philox4x32`` seeded with 20111115."""
-    assert block((2499, 0, 0, 0), (20111115, 0))[3] == 1955073260
+    assert blocks([(2499, 0, 0, 0, 20111115, 0)], lanes)[0][3] == 1955073260
 
 
-def test_equals_the_reference_on_random_counters():
-    rng = np.random.default_rng(1)
-    for c0, c1, c2, c3, k0, k1 in rng.integers(0, 2**32, (500, 6)).tolist():
-        counter, key = (c0, c1, c2, c3), (k0, k1)
-        assert block(counter, key) == reference.philox4x32(counter, key)
+@every_way
+def test_equals_the_reference_on_random_counters(lanes):
+    rows = np.random.default_rng(1).integers(0, 2**32, (501, 6)).tolist()
+    assert blocks(rows, lanes) == references(rows)
 
 
-@pytest.mark.parametrize("place", range(6))
-@pytest.mark.parametrize("edge", [1, 2**31 - 1, 2**31, 2**32 - 1])
-def test_equals_the_reference_where_one_word_is_at_an_edge(place, edge):
-    words = [0] * 6
-    words[place] = edge
-    counter, key = tuple(words[:4]), tuple(words[4:])
-    assert block(counter, key) == reference.philox4x32(counter, key)
+@every_way
+def test_equals_the_reference_where_one_word_is_at_an_edge(lanes):
+    rows = [
+        [edge if i == place else 0 for i in range(6)] for place in range(6) for edge in (1, 2**31 - 1, 2**31, 2**32 - 1)
+    ]
+    assert blocks(rows, lanes) == references(rows)
 
 
-def test_garbage_above_a_word_does_not_matter():
-    """Lanes are 64 bits wide: a counter that overflowed its word counts modulo 2^32."""
-    assert block((2**32 + 5, 2**40 + 6, 7, 8), (9, 10)) == reference.philox4x32((5, 6, 7, 8), (9, 10))
-
-
-@njit
-def _pairs(c0, c1, c2, c3, k0, k1):
-    return philox4x32_pairs(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1))
-
-
-@pytest.mark.parametrize("counter", [(0, 0, 0, 0), (2**32 - 1,) * 4, (2**32 + 5, 2**40 + 6, 7, 3 << 8 | 2)])
-@pytest.mark.parametrize("key", [(0, 0), (2**32 - 1, 2**32 - 1), (0xA4093822, 0x299F31D0)])
-def test_pairs_are_the_words_as_memory_holds_them(counter, key):
-    w0, w1, w2, w3 = reference.philox4x32(tuple(word % 2**32 for word in counter), key)
-    assert tuple(map(int, _pairs(*counter, *key))) == (w1 << 32 | w0, w3 << 32 | w2)
+@every_way
+def test_garbage_above_a_word_does_not_matter(lanes):
+    """Values have 64 bits: a counter that overflowed its word counts modulo 2^32."""
+    rows = np.random.default_rng(2).integers(0, 2**64, (50, 6), "u8").tolist()
+    rows.append([2**32 + 5, 2**40 + 6, 7, 8, 9, 10])
+    assert blocks(rows, lanes) == references([[word % 2**32 for word in row] for row in rows])

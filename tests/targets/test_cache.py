@@ -118,7 +118,11 @@ def test_beside_the_code(package):
     """Without a folder of the user's, machine code goes beside the compiled Python."""
     values, _, misses = fill(package)
     assert misses == 2
-    assert {Path(name).parent for name in machine_code(package)} == {package / "targets" / "cpu" / "__pycache__"}
+    cpu = package / "targets" / "cpu"  # the loop, and the law that it calls
+    assert {Path(name).parent for name in machine_code(package)} == {
+        cpu / "__pycache__",
+        cpu / "vectors" / "__pycache__",
+    }
     assert fill(package) == [values, 2, 0]
 
 

@@ -70,11 +70,16 @@ def _to_bfloat16(value):
 _INSTRUCTIONS = {"float16": (_to_float16, (5, 3)), "bfloat16": (_to_bfloat16, (8, 0))}
 
 
+@inline
+def _encode(value, name):
+    return encode(value, name)
+
+
 def _encoded(form):
     name, word = form.name, _WORDS[form.bits]
 
     @inline
     def encoded(value):
-        return word(encode(value, name))
+        return word(_encode(value, name))
 
     return encoded

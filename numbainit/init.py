@@ -25,6 +25,7 @@ from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import Array, writable
 from numbainit.memory.dtypes import REALS, WORDS
 from numbainit.memory.libraries import written
+from numbainit.targets.again import filled_again, remember
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_shape
 from numbainit.weights.fans import calculate_gain, checked_mode
@@ -92,8 +93,12 @@ def uniform_(
     >>> init.uniform_(np.empty(3, "float32"), -1, 1, generator=0)
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
+    if block is None and filled_again(tensor, ("uniform_", a, b), generator):
+        return tensor
     array = writable(tensor, "uniform_", REALS)
-    fill(array, laws.uniform(a, b, array.dtype), generator, block)
+    law = laws.uniform(a, b, array.dtype)
+    fill(array, law, generator, block)
+    remember(("uniform_", a, b), array, law)
     return written(tensor)
 
 
@@ -136,8 +141,12 @@ def normal_(
     >>> init.normal_(np.empty(3, "float32"), std=0.02, generator=0)
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
+    if block is None and filled_again(tensor, ("normal_", mean, std), generator):
+        return tensor
     array = writable(tensor, "normal_")
-    fill(array, laws.normal(mean, std, array.dtype), generator, block)
+    law = laws.normal(mean, std, array.dtype)
+    fill(array, law, generator, block)
+    remember(("normal_", mean, std), array, law)
     return written(tensor)
 
 
@@ -192,8 +201,12 @@ def trunc_normal_(
     >>> bool(w.min() >= 8), bool(w.max() <= 9)
     (True, True)
     """
+    if block is None and filled_again(tensor, ("trunc_normal_", mean, std, a, b), generator):
+        return tensor
     array = writable(tensor, "trunc_normal_", REALS)
-    fill(array, laws.trunc_normal(mean, std, a, b, array.dtype), generator, block)
+    law = laws.trunc_normal(mean, std, a, b, array.dtype)
+    fill(array, law, generator, block)
+    remember(("trunc_normal_", mean, std, a, b), array, law)
     return written(tensor)
 
 

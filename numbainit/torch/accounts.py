@@ -56,11 +56,13 @@ class Accounts:
             kind = "constant" if facts.is_constant else "copied"
         return kind or "copied", label(facts, args, kwargs, self._how_of)
 
-    def reason_of(self, facts: Facts, inputs: Iterable[Cell | None]) -> str:
+    def inherit(self, facts: Facts, inputs: Iterable[Cell | None], state: State) -> None:
         """Why what a call makes is not numbainit's, if it is not: for itself, or for one of its inputs."""
+        for cell in inputs:
+            if cell is not None and not cell.regions:
+                state.reason, state.note = cell.reason or state.reason, cell.note or state.note
         if facts.random:
-            return f"numbainit has no {facts.name}"
-        return next((cell.reason for cell in inputs if cell is not None and cell.reason and not cell.regions), "")
+            state.reason = f"numbainit has no {facts.name}"
 
     def _kind_of(self, tensor: torch.Tensor) -> str:
         cell = self._cells.get(tensor)

@@ -32,7 +32,7 @@ from numbainit.torch.histories import (
     steps_to,
 )
 from numbainit.torch.locations import WHOLE, locate, view_of
-from numbainit.torch.operations import Facts, facts_of, written_by
+from numbainit.torch.operations import Facts, facts_of, is_by_number, written_by
 from numbainit.torch.stopgaps import Stopgaps
 
 GENERATOR_PASSED = "a torch.Generator was passed, and has no say"
@@ -61,19 +61,19 @@ class KeyedMode(TorchDispatchMode):
         kwargs = kwargs or {}
         found = sampling.initializer_of(func, args, kwargs)
         if found is not None and is_plain(args[0]):
-            self.note_generator(args[0], kwargs)
+            self.note_generator(args[0], kwargs.get("generator"))
             return self.fill(args[0], found, lambda: func(*args, **kwargs))
         composed = sampling.COMPOSED.get(func)
         if composed is not None and all(map(is_plain, flat(args, torch.Tensor))):
-            if args and isinstance(args[0], torch.Tensor):
-                self.note_generator(args[0], kwargs)
             with self:
-                return composed(*args, **kwargs)
+                made = composed(*args, **kwargs)
+            self.note_generator(made, kwargs.get("generator"))
+            return made
         facts = facts_of(func)
         if facts.moves or facts.views:
             return func(*args, **kwargs)
         tensors = [tensor for tensor in flat((args, kwargs), torch.Tensor) if is_plain(tensor)]
-        if facts.looks:
+        if facts.looks and not is_by_number(facts, args):
             self._look(tensors)
         written = [tensor for tensor in written_by(facts, args, kwargs) if is_plain(tensor)]
         if written:
@@ -82,9 +82,9 @@ class KeyedMode(TorchDispatchMode):
         self._make(func, facts, args, kwargs, tensors, made)
         return made
 
-    def note_generator(self, tensor: torch.Tensor, kwargs: dict[str, Any]) -> None:
+    def note_generator(self, tensor: torch.Tensor, passed: torch.Generator | None) -> None:
         """Say so where a call passes a generator of torch."""
-        if kwargs.get("generator") is not None:
+        if passed is not None:
             self.accounts.state_of(tensor, self.cells.of(tensor)).note = GENERATOR_PASSED
 
     def _called(self, func: Any, facts: Facts, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -190,7 +190,7 @@ class KeyedMode(TorchDispatchMode):
             cell = self.cells.of(result)
             cell.becomes(kind, how)
             cell.fresh = facts.fresh
-            cell.reason = self.accounts.reason_of(facts, inputs)
+            self.accounts.inherit(facts, inputs, cell)
             self.accounts.flows(inputs, cell)
         if facts.valueless:
             return
@@ -285,7 +285,7 @@ class KeyedMode(TorchDispatchMode):
             state.becomes(max(kind, state.kind, key=KINDS.index), how)
         else:
             state.gets(kind, how)
-        state.reason = self.accounts.reason_of(facts, inputs) or state.reason
+        self.accounts.inherit(facts, inputs, state)
         cell.fresh = False
         if region is not None:
             self.accounts.arrive(inputs)

@@ -11,6 +11,7 @@ _EMPTY = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_stride
 _CONSTANT = ("zeros", "ones", "full", "eye", "scalar_tensor", "zero", "fill")
 _CONSTANT_LIKE = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
 _SAME = ("clone", "copy", "_to_copy", "detach", "lift_fresh", "lift_fresh_copy", "alias", "contiguous", "_unsafe_view")
+_MASKS = (torch.bool, torch.uint8)
 _OVERWRITES = ("copy", "fill", "zero")
 
 
@@ -52,6 +53,11 @@ def facts_of(func: Any) -> Facts:
         same=name in _SAME,
         valueless=name.endswith("_like") or name.startswith("new_"),
     )
+
+
+def is_by_number(facts: Facts, args: Any) -> bool:
+    """Whether a call indexes by numbers: its shape does not depend on values, as it does with a mask."""
+    return facts.name == "index" and all(index.dtype not in _MASKS for index in flat(args[1], torch.Tensor))
 
 
 def written_by(facts: Facts, args: Any, kwargs: dict[str, Any]) -> list[torch.Tensor]:

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from numbainit.initializers import Initializer
 from numbainit.torch.fills import initializer
+from numbainit.torch.histories import flat
 
 _FUNCTIONS = {
     "torch.nn.init": ("trunc_normal_", "orthogonal_", "sparse_"),
@@ -105,7 +106,7 @@ def called(label: str, args: Any, kwargs: Any) -> Any:
         return original(*args, **kwargs)
     with torch.no_grad(), _disable_current_modes():
         tensor, found = _INITIALIZERS[label.rpartition(".")[2]](*args, **kwargs)
-        mode.note_generator(tensor, kwargs)
+        mode.note_generator(tensor, next(flat((args, kwargs), torch.Generator), None))
         if tensor.numel():
             mode.fill(tensor, found, lambda: original(*args, **kwargs))
     return tensor

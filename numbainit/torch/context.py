@@ -228,7 +228,7 @@ def _note_computed(mode: KeyedMode, model: torch.nn.Module) -> None:
         for name, value in vars(module).items():
             if isinstance(value, torch.Tensor) and has_memory(value) and mode.cells.get(value) is None:
                 origins = [
-                    tensor for own, tensor in module._parameters.items() if own.startswith(name) and tensor is not None
+                    tensor for own, tensor in module._parameters.items() if own.startswith(f"{name}_") and tensor is not None
                 ]
                 cell = mode.cells.of(value)
                 cell.becomes("copied", name)

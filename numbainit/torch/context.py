@@ -162,7 +162,8 @@ def build(
     Notes
     -----
     A tensor has no name while it is constructed, so its values are made twice: for what looks at them, and when the
-    names are known. Otherwise all is as in :class:`keyed`, with the values that it gives for the same code.
+    names are known. Otherwise all is as in :class:`keyed`, with the values that it gives for the same code. What code
+    has decided by (a loop that rejects) before it had a name cannot be made again, and is not keyed.
 
     Examples
     --------
@@ -228,7 +229,9 @@ def _note_computed(mode: KeyedMode, model: torch.nn.Module) -> None:
         for name, value in vars(module).items():
             if isinstance(value, torch.Tensor) and has_memory(value) and mode.cells.get(value) is None:
                 origins = [
-                    tensor for own, tensor in module._parameters.items() if own.startswith(f"{name}_") and tensor is not None
+                    tensor
+                    for own, tensor in module._parameters.items()
+                    if own.startswith(f"{name}_") and tensor is not None
                 ]
                 cell = mode.cells.of(value)
                 cell.becomes("copied", name)

@@ -37,7 +37,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
     names : mapping or function, optional
         A name in this model → the name that its generator comes from: global layer numbers on a pipeline stage.
     aliases : mapping, optional
-        A name → that of the tensor that it is tied to, where that one is elsewhere.
+        A name, as ``names`` gives it → that of the tensor that it is tied to, where that one is elsewhere.
     ignore : iterable of str
         Names, or patterns such as ``"*.running_mean"``, that ``strict`` lets pass.
 

@@ -28,13 +28,33 @@ class Named(NamedTuple):
 def named_tensors(
     module: torch.nn.Module, names: Renamed = None, aliases: Mapping[str, str] | None = None
 ) -> list[Named]:
-    """All parameters and buffers, each once, in the order of ``named_parameters``."""
-    rename, seen, found = _renaming(names, aliases), set(), []
-    for name, tensor, is_parameter in _walked(module, "", set()):
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
-            found.append(Named(name, rename(name), tensor, is_parameter))
+    """All parameters and buffers, each once, module by module, in the order of ``named_parameters``."""
+    if not (names is None or callable(names) or isinstance(names, Mapping)):
+        raise InvalidTypeError(f"names is a mapping from names to names, a function of a name, or None, got {names!r}")
+    if not (aliases is None or isinstance(aliases, Mapping)):
+        raise InvalidTypeError(f"aliases is a mapping from names to names, or None, got {aliases!r}")
+    found: list[Named] = []
+    seen: set[int] = set()
+    renamed: dict[str, str] = {}
+    for name, tensor, is_parameter in _walked(module):
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        key = _renamed(names, name)
+        if key in renamed:
+            raise InvalidValueError(
+                f"names gives {key!r} for {renamed[key]!r} and for {name!r}, which would have equal values: give each "
+                "its own, and say aliases= where they are tied"
+            )
+        renamed[key] = name
+        found.append(Named(name, _text(name, (aliases or {}).get(key, key)), tensor, is_parameter))
     return found
+
+
+def _renamed(names: Renamed, name: str) -> str:
+    if names is None:
+        return name
+    return _text(name, names.get(name, name) if isinstance(names, Mapping) else names(name))
 
 
 def named_modules(module: torch.nn.Module) -> dict[int, str]:
@@ -42,8 +62,8 @@ def named_modules(module: torch.nn.Module) -> dict[int, str]:
     return {id(inner): prefix.removesuffix(".") for inner, prefix in _modules(module, "", set())}
 
 
-def _walked(module: torch.nn.Module, prefix: str, seen: set[int]) -> Iterator[tuple[str, torch.Tensor, bool]]:
-    for inner, path in _modules(module, prefix, seen):
+def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool]]:
+    for inner, path in _modules(module, "", set()):
         for tensors, are_parameters in ((inner._parameters, True), (inner._buffers, False)):
             for name, tensor in tensors.items():
                 if tensor is not None:
@@ -65,20 +85,6 @@ def _wraps(module: torch.nn.Module, child: str) -> bool:
     return child in _WRAPPED or (child == "module" and isinstance(module, parallel))
 
 
-def _renaming(names: Renamed, aliases: Mapping[str, str] | None) -> Callable[[str], str]:
-    if not (names is None or callable(names) or isinstance(names, Mapping)):
-        raise InvalidTypeError(f"names is a mapping from names to names, a function of a name, or None, got {names!r}")
-    if not (aliases is None or isinstance(aliases, Mapping)):
-        raise InvalidTypeError(f"aliases is a mapping from names to names, or None, got {aliases!r}")
-
-    def rename(name: str) -> str:
-        if names is not None:
-            name = _text(name, names.get(name, name) if isinstance(names, Mapping) else names(name))
-        return _text(name, aliases.get(name, name)) if aliases else name
-
-    return rename
-
-
 def _text(name: str, renamed: Any) -> str:
     if not isinstance(renamed, str):
         raise InvalidTypeError(f"names and aliases give a str for each name, got {renamed!r} for {name!r}")
@@ -89,6 +95,6 @@ def checked_module(module: Any, caller: str) -> torch.nn.Module:
     """A module that has something to name."""
     if not isinstance(module, torch.nn.Module):
         raise InvalidTypeError(f"{caller} takes a torch.nn.Module, got {type(module).__name__}")
-    if next(_walked(module, "", set()), None) is None:
+    if next(_walked(module), None) is None:
         raise InvalidValueError(f"{caller} got a module without parameters and buffers: there is nothing to name")
     return module

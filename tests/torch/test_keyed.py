@@ -667,6 +667,12 @@ def test_bad_input():
         pass
     with pytest.raises(init.InvalidTypeError, match="a str for each name, got 3"), keyed(module(), names={"w": 3}):
         pass
+    two = nn.Linear(2, 2)
+    with (
+        pytest.raises(init.InvalidValueError, match="'x' for 'weight' and for 'bias'"),
+        keyed(two, names=lambda _: "x"),
+    ):
+        pass
 
 
 def test_nested_contexts_of_one_model_are_refused():

@@ -96,3 +96,31 @@ def test_what_is_done_to_a_named_tensor(program):
         made.w.normal_()
         made.w.copy_(run(program, made.w.clone()))
     assert torch.equal(made.w, run(program, NORMAL.clone()))
+
+
+IN_PLACE = {
+    "scaled": lambda w: w.mul_(0.3),
+    "tanh": lambda w: w.tanh_(),
+    "a row of zeros": lambda w: w[1].zero_(),
+    "columns scaled": lambda w: w[:, 1:3].mul_(3.0),
+    "a constant tensor": lambda w: w.add_(torch.arange(6, dtype=w.dtype)),
+    "its reshaped": lambda w: w.view(-1)[3:9].add_(0.1),
+    "clamped": lambda w: w.clamp_(-0.7, 0.7),
+    "a random one": lambda w: w.add_(torch.rand(SHAPE, dtype=w.dtype)),
+    "its first rows": lambda w: w[:2].div_(w.new_full((), 3.0)),
+    "filled again": lambda w: w.uniform_(-0.5, 0.5),
+    "a random row": lambda w: w[2].copy_(torch.randn(6, dtype=w.dtype) * 0.3),
+}
+
+
+@given(st.lists(st.sampled_from(list(IN_PLACE)), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_small_floats_are_rounded_once(program):
+    made = {dtype: module() for dtype in (torch.float32, torch.bfloat16)}
+    for dtype, one in made.items():
+        one.to(dtype)
+        with keyed(one, 0), torch.no_grad():
+            one.w.normal_()
+            for step in program:
+                IN_PLACE[step](one.w)
+    assert torch.equal(made[torch.bfloat16].w, made[torch.float32].w.bfloat16())

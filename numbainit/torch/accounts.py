@@ -15,12 +15,11 @@ _MOST_ORIGINS = 16
 def is_plain(tensor: Any) -> bool:
     """Whether a tensor's memory is a storage of its own, as that of a shard or of a sparse one is not."""
     kind = type(tensor)
-    return kind is torch.Tensor or kind is torch.nn.Parameter or _is_plain_subclass(tensor)
+    known = kind is torch.Tensor or kind is torch.nn.Parameter
+    return tensor.layout is torch.strided and (known or kind.__torch_dispatch__ is _DISABLED)
 
 
-def _is_plain_subclass(tensor: Any) -> bool:
-    disabled = type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
-    return disabled and tensor.layout is torch.strided
+_DISABLED = torch._C._disabled_torch_dispatch_impl
 
 
 class Accounts:

@@ -15,7 +15,7 @@ import torch
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.initializers import Initializer
 from numbainit.torch.fills import SMALL, Source, fill
-from numbainit.torch.locations import View
+from numbainit.torch.locations import View, view_of
 
 
 class NotKeyedError(Exception):
@@ -42,7 +42,7 @@ class Fill:
     def __init__(
         self, time: int, piece: "Piece", initializer: Initializer, stopgap: Source, draw: int, source: Source | None
     ) -> None:
-        self.time, (self.history, self.view), self.initializer = time, piece, initializer
+        self.time, self.history, self.view, self.initializer = time, piece.history, piece.view, initializer
         self.stopgap, self.draw, self.source, self.decided = stopgap, draw, source, False
 
     def inputs(self) -> Iterable[History]:
@@ -65,10 +65,16 @@ Step: TypeAlias = Fill | Operation
 
 
 class Piece(NamedTuple):
-    """A view of what has a history."""
+    """A view of what has a history; ``conj`` and ``neg`` where torch keeps a conjugate or a negative as such."""
 
     history: History
     view: View
+    conj: bool = False
+    neg: bool = False
+
+
+def piece_of(history: History, tensor: torch.Tensor) -> Piece:
+    return Piece(history, view_of(tensor), tensor.is_conj(), tensor.is_neg())
 
 
 def flat(value: Any, kind: type) -> Iterator[Any]:
@@ -131,7 +137,7 @@ class Replay:
 
     def tensor(self, piece: Piece) -> torch.Tensor:
         """The values of a piece, so far."""
-        history, view = piece
+        history, view, conj, neg = piece
         memory = self.memory.get(history)
         if memory is None:
             memory = self.memory[history] = _new_memory(history)
@@ -139,7 +145,9 @@ class Replay:
             if memory.dtype != history.dtype:
                 raise NotKeyedError(f"{history.dtype} was read as {view.dtype}")
             memory = memory.view(view.dtype)
-        return memory.as_strided(view.shape, view.strides, view.offset)
+        tensor = memory.as_strided(view.shape, view.strides, view.offset)
+        tensor = tensor.conj() if conj else tensor
+        return torch._neg_view(tensor) if neg else tensor
 
     def _fill(self, piece: Piece, initializer: Initializer, source: Source) -> None:
         try:

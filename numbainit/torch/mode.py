@@ -28,6 +28,7 @@ from numbainit.torch.histories import (
     Replay,
     constant,
     flat,
+    piece_of,
     replaced,
     steps_to,
 )
@@ -155,7 +156,7 @@ class KeyedMode(TorchDispatchMode):
             cell.history = None
             return self._by_torch(cell, torchs_own, str(error))
         assert cell.history is not None
-        piece = Piece(cell.history, view_of(tensor))
+        piece = piece_of(cell.history, tensor)
         cell.history.steps.append(Fill(self.cells.tick(), piece, found, stopgap, cell.next_draw(), None))
         return tensor
 
@@ -177,9 +178,10 @@ class KeyedMode(TorchDispatchMode):
         """New storages: how their values came about, and their histories if random ones went in."""
         known = {tensor.untyped_storage()._cdata for tensor in tensors}
         results = list(flat(made, torch.Tensor))
-        new = [one for one in results if is_plain(one) and one.untyped_storage()._cdata not in known]
+        plain = [one for one in results if is_plain(one)]
+        new = [one for one in plain if one.untyped_storage()._cdata not in known]
         if facts.name == "lift_fresh":
-            new = [one for one in results if self.cells.get(one) is None]
+            new = [one for one in plain if self.cells.get(one) is None]
         if not new:
             return
         inputs = [] if facts.valueless else [self.cells.get(tensor) for tensor in tensors]
@@ -204,7 +206,7 @@ class KeyedMode(TorchDispatchMode):
                 cell = self.cells.of(result)
                 cell.history = History(cell, result)
                 cell.history.steps.append(step)
-                pieces.append(Piece(cell.history, view_of(result)))
+                pieces.append(piece_of(cell.history, result))
             else:
                 pieces.append(None)
 
@@ -246,7 +248,7 @@ class KeyedMode(TorchDispatchMode):
             history = next(iter(self._histories([argument])), None)
             if history is None:
                 return argument
-            value = replay.tensor(Piece(history, view_of(argument)))
+            value = replay.tensor(piece_of(history, argument))
             return value if stays_wide else value.to(argument.dtype)
 
         try:
@@ -306,7 +308,7 @@ class KeyedMode(TorchDispatchMode):
         replay = Replay()
         try:
             replay.run([cell.history], lambda step: [(step.view, step.source or step.stopgap)])
-            tensor.copy_(replay.tensor(Piece(cell.history, view_of(tensor))))
+            tensor.copy_(replay.tensor(piece_of(cell.history, tensor)))
         except NotKeyedError:  # an operation that torch has for the small dtype alone
             cell.history = None
 
@@ -334,9 +336,9 @@ class KeyedMode(TorchDispatchMode):
             if not is_plain(tensor):
                 return tensor
             if id(tensor) in targets:
-                return Piece(self._begin_history(self.cells.of(tensor), tensor), view_of(tensor))
+                return piece_of(self._begin_history(self.cells.of(tensor), tensor), tensor)
             history = next(iter(self._histories([tensor])), None)
-            return constant(tensor) if history is None else Piece(history, view_of(tensor))
+            return constant(tensor) if history is None else piece_of(history, tensor)
 
         args, kwargs = replaced((args, kwargs), torch.Tensor, kept)
         return Operation(self.cells.tick(), func, args, kwargs, results)

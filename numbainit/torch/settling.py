@@ -10,7 +10,7 @@ from numbainit.torch.accounts import is_plain
 from numbainit.torch.arrivals import Arrival
 from numbainit.torch.cells import Cell, Region, State
 from numbainit.torch.fills import SMALL
-from numbainit.torch.histories import Fill, NotKeyedError, Piece, Replay, steps_to
+from numbainit.torch.histories import Fill, NotKeyedError, Replay, piece_of, steps_to
 from numbainit.torch.locations import WHOLE, view_of
 from numbainit.torch.mode import GENERATOR_PASSED, KeyedMode
 from numbainit.torch.names import Named
@@ -56,7 +56,7 @@ def _make_again(tensor: torch.Tensor, cell: Cell, region: Region) -> None:
         replay = Replay({history: torch.as_strided(tensor.detach(), (history.size,), (1,), 0)})
     try:
         replay.run([history], Arrival(region, WHOLE, region.view.shape, 0).sources)
-        made = replay.tensor(Piece(history, view_of(tensor)))
+        made = replay.tensor(piece_of(history, tensor))
         if made.data_ptr() != tensor.data_ptr():
             tensor.copy_(made)
     except NotKeyedError as error:

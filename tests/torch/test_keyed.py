@@ -639,6 +639,32 @@ def test_contexts_of_two_models():
     assert (a.w == 7).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*(nested tensors|Sparse|quantiz).*")
+def test_tensors_without_plain_memory_pass():
+    def code(w):
+        sparse = torch.eye(6).to_sparse()
+        dense = torch.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (6, 6)).to_dense()
+        nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)], layout=torch.jagged)
+        assert (nested * 2).size(0) == 2
+        w.copy_(torch.sparse.mm(sparse, torch.ones(SHAPE)) + dense.sum())
+        assert w.sum() == 48 * 4
+
+    assert initialized(code)[1]["w"].status == "copied"
+
+
+def test_conjugates_of_temporaries():
+    normal = torch.from_numpy(init.normal(SHAPE, dtype="complex64", generator=generator()))
+    equal(
+        weight(lambda w: w.copy_(torch.randn(SHAPE, dtype=torch.complex64).conj().imag)),
+        normal.conj().imag.resolve_neg(),
+    )
+    made = module(dtype=torch.complex64)
+    equal(
+        weight(lambda w: w.copy_(torch.randn(SHAPE, dtype=torch.complex64).conj() * 2), made),
+        normal.conj().resolve_conj() * 2,
+    )
+
+
 def test_autograd_is_told():
     layer = nn.Linear(3, 3)
     loss = layer(layer(torch.ones(2, 3))).sum()

@@ -1,5 +1,17 @@
-"""A torch module → its parameters filled, each from a generator of its name: see :mod:`numbainit.torch.modules`."""
+"""A torch module → its tensors filled, each from a generator of its name.
 
+:mod:`numbainit.torch.modules` fills by rules, :mod:`numbainit.torch.context` by the model's own initialization code.
+"""
+
+from numbainit.errors import MissingExtraError
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError(f'numbainit.torch needs torch ({error}): pip install "numbainit[torch]"') from error
+
+from numbainit.torch.context import build, keyed
 from numbainit.torch.modules import initialize, initializer
+from numbainit.torch.report import Entry, Report
 
-__all__ = ["initialize", "initializer"]
+__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed"]

@@ -17,7 +17,9 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+import torch
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
 from numbainit.initializers import Initializer
 from numbainit.memory.arrays import Array, described, writable
@@ -26,11 +28,6 @@ from numbainit.memory.libraries import written
 from numbainit.recipes.rules import Rule, apply, check, initializer_for
 from numbainit.recipes.rules import initializer as initializer_of
 from numbainit.recipes.rules import rules as table_of
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError(f'numbainit.torch needs torch ({error}): pip install "numbainit[torch]"') from error
 
 __all__ = ["initialize", "initializer"]
 

@@ -1,0 +1,100 @@
+"""A module → the names of its parameters and buffers: those that the model has without what wraps it.
+
+Compilation, checkpointing and sharding put components of their own into names; values must not depend on them. Of tied
+tensors the first name counts, as in ``named_parameters``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+_WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+
+Renamed: TypeAlias = "Mapping[str, str] | Callable[[str], str] | None"
+
+
+class Named(NamedTuple):
+    """A tensor of a model: its name there, the name that its generator comes from, and whether it is a parameter."""
+
+    name: str
+    key: str
+    tensor: torch.Tensor
+    is_parameter: bool
+
+
+def named_tensors(
+    module: torch.nn.Module, names: Renamed = None, aliases: Mapping[str, str] | None = None
+) -> list[Named]:
+    """All parameters and buffers, each once, module by module, in the order of ``named_parameters``."""
+    if not (names is None or callable(names) or isinstance(names, Mapping)):
+        raise InvalidTypeError(f"names is a mapping from names to names, a function of a name, or None, got {names!r}")
+    if not (aliases is None or isinstance(aliases, Mapping)):
+        raise InvalidTypeError(f"aliases is a mapping from names to names, or None, got {aliases!r}")
+    found: list[Named] = []
+    seen: set[int] = set()
+    renamed: dict[str, str] = {}
+    for name, tensor, is_parameter in _walked(module):
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        key = _renamed(names, name)
+        if key in renamed:
+            raise InvalidValueError(
+                f"names gives {key!r} for {renamed[key]!r} and for {name!r}, which would have equal values: give each "
+                "its own, and say aliases= where they are tied"
+            )
+        renamed[key] = name
+        found.append(Named(name, _text(name, (aliases or {}).get(key, key)), tensor, is_parameter))
+    return found
+
+
+def _renamed(names: Renamed, name: str) -> str:
+    if names is None:
+        return name
+    return _text(name, names.get(name, name) if isinstance(names, Mapping) else names(name))
+
+
+def named_modules(module: torch.nn.Module) -> dict[int, str]:
+    """The names of modules by their identity."""
+    return {id(inner): prefix.removesuffix(".") for inner, prefix in _modules(module, "", set())}
+
+
+def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool]]:
+    for inner, path in _modules(module, "", set()):
+        for tensors, are_parameters in ((inner._parameters, True), (inner._buffers, False)):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    yield path + name, tensor, are_parameters
+
+
+def _modules(module: torch.nn.Module, prefix: str, seen: set[int]) -> Iterator[tuple[torch.nn.Module, str]]:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield module, prefix
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.", seen)
+
+
+def _wraps(module: torch.nn.Module, child: str) -> bool:
+    parallel = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    return child in _WRAPPED or (child == "module" and isinstance(module, parallel))
+
+
+def _text(name: str, renamed: Any) -> str:
+    if not isinstance(renamed, str):
+        raise InvalidTypeError(f"names and aliases give a str for each name, got {renamed!r} for {name!r}")
+    return renamed
+
+
+def checked_module(module: Any, caller: str) -> torch.nn.Module:
+    """A module that has something to name."""
+    if not isinstance(module, torch.nn.Module):
+        raise InvalidTypeError(f"{caller} takes a torch.nn.Module, got {type(module).__name__}")
+    if next(_walked(module), None) is None:
+        raise InvalidValueError(f"{caller} got a module without parameters and buffers: there is nothing to name")
+    return module

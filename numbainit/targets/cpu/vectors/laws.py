@@ -121,7 +121,7 @@ def tail(chunk: Chunk, kind: Kind, numbers: Numbers) -> None:
     _words(chunk, kind, _as_they_are)
     word_turns = (chunk.elements + (TURN - 1)) >> (TURN.bit_length() - 1)
     fill_words(acceptances, word_turns, chunk.stream, chunk.counter, int(ACCEPTANCE), _as_they_are)
-    with turns(chunk.elements >> 4) as group:
+    with turns(chunk.elements >> (_GROUP.bit_length() - 1)) as group:
         place = chunk.out + group * (_GROUP * bytes_of(kind))
         acceptance = load(acceptances + group * (4 * _GROUP), uint32, _GROUP)
         store(propose(load(place, word, _GROUP), acceptance, *arguments), place)

@@ -40,7 +40,7 @@ def redo_rejected(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, att
         tag.set(tag.get() + int(ATTEMPT))
         count, kept = rejected.get(), Variable(number(builder, 0))
         store(load(places + (count - 1) * 4, uint32).wide(_GROUP), places + count * 4)  # fills the last group up
-        with turns((count + (_GROUP - 1)) >> 4) as group:
+        with turns((count + (_GROUP - 1)) >> (_GROUP.bit_length() - 1)) as group:
             here = places + group * (4 * _GROUP)
             among = load(here, uint32, _GROUP)
             values = attempt(among, tag.get())

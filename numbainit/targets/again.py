@@ -14,7 +14,7 @@ from numbainit.weights.laws import Law
 
 _MOST = 1024  # calls that are remembered
 _NUMBERS = {float, int}  # other types may be equal to these and refused, or change
-_ANSWERS: dict[tuple, tuple[Any, int]] = {}
+_ANSWERS: dict[tuple, tuple[Any, int, np.ndarray]] = {}  # with the memory of a record, which must live as long
 
 
 def filled_again(tensor: Any, asked: tuple, generator: GeneratorLike) -> bool:
@@ -25,7 +25,7 @@ def filled_again(tensor: Any, asked: tuple, generator: GeneratorLike) -> bool:
     if type(tensor) is not np.ndarray or not tensor.flags.carray or not 0 < tensor.size < PARALLEL_FROM:
         return False
     try:
-        kernel, record = _ANSWERS[asked, *map(type, asked), tensor.dtype]
+        kernel, record, _ = _ANSWERS[asked, *map(type, asked), tensor.dtype]
     except (KeyError, TypeError):  # not asked before, or of something that has no hash
         return False
     stream = (generator if type(generator) is Generator else as_generator(generator)).next_stream()
@@ -39,5 +39,4 @@ def remember(asked: tuple, array: Any, law: Law) -> None:
     if found and _NUMBERS.issuperset(map(type, asked[1:])):
         if len(_ANSWERS) >= _MOST:
             _ANSWERS.clear()
-        kernel, record, _ = found
-        _ANSWERS[asked, *map(type, asked), array.dtype] = kernel, record
+        _ANSWERS[asked, *map(type, asked), array.dtype] = found

@@ -9,6 +9,7 @@ import pytest
 import numbainit as init
 from numbainit.targets import again
 from numbainit.targets.cpu.launch import PARALLEL_FROM
+from numbainit.weights import laws
 
 CALLS = {"uniform_": (-0.5, 0.25), "normal_": (0.5, 0.25), "trunc_normal_": (0.5, 0.25, 0.0, 1.0)}
 every_call = pytest.mark.parametrize("name", CALLS)
@@ -119,3 +120,14 @@ def test_threads_take_different_draws_of_one_generator():
     for thread in threads:
         thread.join()
     assert generator.draws == len(seen) == len(set(seen)) == 2400
+
+
+def test_what_is_remembered_outlives_the_laws_of_others():
+    """Laws are forgotten when many others were asked for; what a kernel reads of one must not go with it."""
+    wanted = init.normal_(np.empty(5), 0.25, 0.5, generator=4).copy()
+    for std in range(1, 600):
+        init.normal_(np.empty(2), 0.0, float(std), generator=0)
+    laws._normal.cache_clear()
+    filler = [np.full(11, -1, np.int64) for _ in range(4000)]  # whatever memory was freed is somebody else's now
+    assert (init.normal_(np.empty(5), 0.25, 0.5, generator=4) == wanted).all()
+    assert filler

@@ -9,6 +9,7 @@ Strides and offsets are in bytes, sizes, steps and numbers in elements; addresse
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -38,11 +39,16 @@ _0, _1 = np.uint64(0), np.uint64(1)
 inline = register_jitable(**INLINE)
 
 
-@functools.cache
 def address(name: str) -> int:
     """Where the task of this name, one of the functions below, is."""
-    found: int = c_function(name, *[types.uint64] * 4)(_TASKS[name]).address
+    found: int = compiled(name).address
     return found
+
+
+@functools.cache
+def compiled(name: str) -> Any:
+    """The task of this name as a C function, which lives as long as the process."""
+    return c_function(name, *[types.uint64] * 4)(_TASKS[name])
 
 
 # ---- ranges ----

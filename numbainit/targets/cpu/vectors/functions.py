@@ -87,9 +87,15 @@ def _fill(builder: Any, name: str, element: str, out: Value, size: Value, first:
     fill_chunks(out, size, first, code, TURN, stream, rounded)
 
 
-@functools.cache
 def choice(bits: int, parts: int) -> int:
-    """Where the C function ``(words, rows_left, zeros_left, values, count)`` of :func:`sparse.choose` is.
+    """Where the choice that is :func:`compiled_choice` is."""
+    found: int = compiled_choice(bits, parts).address
+    return found
+
+
+@functools.cache
+def compiled_choice(bits: int, parts: int) -> Any:
+    """:func:`sparse.choose` as the C function ``(words, rows_left, zeros_left, values, count)``.
 
     For elements of so many parts, of so many bits each, whatever these mean.
     """
@@ -98,8 +104,7 @@ def choice(bits: int, parts: int) -> int:
     def choose_zeros(words, rows_left, zeros_left, values, count):
         _choose(bits, parts, words, rows_left, zeros_left, values, count)  # type: ignore[call-arg]
 
-    found: int = choose_zeros.address
-    return found
+    return choose_zeros
 
 
 @intrinsic(prefer_literal=True)

@@ -108,7 +108,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         _note_computed(self._mode, self._model)
         with contextlib.ExitStack() as stack:
             stack.enter_context(kept_generators())
-            stack.enter_context(_flags_off(self._model))
+            stack.enter_context(flags_off(self._model))
             stack.enter_context(_opened(self._mode))
             self._inside = stack.pop_all()
         return self
@@ -211,7 +211,7 @@ def _opened(mode: KeyedMode) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _flags_off(model: torch.nn.Module) -> Iterator[None]:
+def flags_off(model: torch.nn.Module) -> Iterator[None]:
     """transformers marks what it has initialized, and then leaves it alone."""
     flag = "_is_hf_initialized"
     marked = [thing for thing in (*model.modules(), *model.parameters(), *model.buffers()) if flag in vars(thing)]
@@ -240,7 +240,8 @@ def _note_computed(mode: KeyedMode, model: torch.nn.Module) -> None:
 
 def _check_free(one: Named) -> None:
     for mode in swapped.modes():
-        cell = mode.cells.get(one.tensor) if has_memory(one.tensor) else None
+        is_keyed = isinstance(mode, KeyedMode)
+        cell = mode.cells.get(one.tensor) if is_keyed and has_memory(one.tensor) else None
         if cell is not None and cell.regions:
             raise InvalidValueError(f"{one.name!r} is keyed already: a context of this model is open around this one")
 

@@ -23,6 +23,7 @@ from numbainit.recipes.folding import folded
 from numbainit.weights.blocks import Block
 
 FORMAT = "numbainit-recipe-1"
+_MOST_STEPS = 8  # that are shown
 MATRICES = ("orthogonal", "sparse")  # which are one as a whole
 CHANGES = {"add": np.add, "div": np.divide, "mul": np.multiply}
 
@@ -114,7 +115,8 @@ class Weight:
         """The steps, or what is known instead."""
         if self.computed:
             return f"computed: {self.computed}"
-        steps = [step.label for step in self.steps]
+        steps = [step.label for step in self.steps[:_MOST_STEPS]]
+        steps += [f"and {len(self.steps) - _MOST_STEPS} more"] * (len(self.steps) > _MOST_STEPS)
         return "; ".join(steps if self.is_whole else ["untouched", *steps])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from numbainit.errors import InvalidTypeError
-from numbainit.recipes import Recipe, Weight
+from numbainit.recipes import Fill, Recipe, Weight
 from numbainit.torch import swapped
 from numbainit.torch.context import flags_off
 from numbainit.torch.locations import view_of
@@ -146,11 +146,12 @@ def _weight(mode: RecordingMode, one: Named, region: Region | None) -> Weight:
     except UnsayableError as error:
         text = str(error)
         return _with(weight, computed=text if len(text) <= _MOST else text[: _MOST - 1] + "…")
+    if region.name != one.name:  # another name of the same memory
+        steps = [_with(step, of=step.of or region.name) if isinstance(step, Fill) else step for step in steps]
     return _with(weight, steps=tuple(steps))
 
 
-def _with(weight: Weight, **changes: Any) -> Weight:
-    return dataclasses.replace(weight, **changes)
+_with = dataclasses.replace
 
 
 def _after(first: Recipe, then: Recipe) -> Recipe:

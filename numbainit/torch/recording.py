@@ -47,21 +47,24 @@ from numbainit.torch.sheets import (
 )
 
 _META = torch.device("meta")
-_CHANGES = {"add": "add", "sub": "add", "mul": "mul", "div": "div"}
 _TO_NUMPY = (torch.Tensor.numpy, torch.Tensor.__array__)
+_IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
 _LONG = 160
 
 
 class OnMeta(TorchFunctionMode):
     """What torch makes without a device is made on meta, but for what is made of numbers, which that would forget.
 
-    It is no ``torch.device("meta")``: under that transformers initializes nothing.
+    It is no ``torch.device("meta")``, under which transformers initializes nothing, and no tensor says that it is on
+    meta, where ``dirac_`` does nothing.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in _TO_NUMPY and args[0].is_meta:
             return func(args[0].cpu(), *args[1:], **kwargs)
+        if func == _IS_META:
+            return False
         if func in _made_on_meta() and kwargs.get("device") is None:
             kwargs = {**kwargs, "device": _META}
         return func(*args, **kwargs)
@@ -239,10 +242,10 @@ class RecordingMode(TorchDispatchMode):
         value = self._uniform(func, facts, args, kwargs, inputs)
         if value is not None:
             return [Constant(view, value)]
-        number = self._number(facts, args, kwargs)
+        changes = self._changes(facts, args, kwargs)
         first = self._piece(args[0]) if args and isinstance(args[0], torch.Tensor) else None
-        if number is not None and isinstance(first, Piece) and first.view.shape == view.shape:
-            return [Copied(view, first), Changed(view, _CHANGES[facts.name], number)]
+        if changes and isinstance(first, Piece) and first.view.shape == view.shape:
+            return [Copied(view, first), *(Changed(view, *change) for change in changes)]
         args_kept, kwargs_kept = replaced((args, kwargs), torch.Tensor, self._piece)
         text = _short(label(facts, args, kwargs, self._how)) if tensors else facts.name
         return [Made(view, text, func, args_kept, kwargs_kept, at)]
@@ -281,9 +284,9 @@ class RecordingMode(TorchDispatchMode):
                 return Constant(view, value)
         if facts.name == "copy" and len(pieces) == 1 and isinstance(pieces[0], Piece):
             return self._copied(tensor, view, pieces[0])
-        number = self._number(facts, args, kwargs)
-        if number is not None:
-            return Changed(view, _CHANGES[facts.name], number)
+        changes = self._changes(facts, args, kwargs)
+        if len(changes) == 1:
+            return Changed(view, *changes[0])
 
         def kept(one: torch.Tensor) -> Any:
             return Target() if id(one) in targets else self._piece(one)
@@ -306,17 +309,22 @@ class RecordingMode(TorchDispatchMode):
         except UnsayableError as error:
             return Arrived(view, (), _short(str(error)))
 
-    def _number(self, facts: Facts, args: Any, kwargs: Any) -> float | None:
-        """The factor or summand of a change that recipes have."""
-        if facts.name not in _CHANGES or len(args) != 2 or kwargs.get("rounding_mode") is not None:
-            return None
+    def _changes(self, facts: Facts, args: Any, kwargs: Any) -> list[tuple[str, float]]:
+        """The factors and summands that an operation is, if it is."""
+        if facts.name == "neg":
+            return [("mul", -1.0)]
+        if facts.name not in ("add", "sub", "rsub", "mul", "div") or len(args) != 2 or kwargs:
+            return []
         number = args[1]
         if isinstance(number, torch.Tensor):
             piece = self._piece(number)
-            number = value_of(piece) if isinstance(piece, Piece) and number.dim() == 0 else None
-        if type(number) not in (int, float) or (kwargs and facts.name in ("add", "sub")):
-            return None
-        return -float(number) if facts.name == "sub" else float(number)
+            same = number.dim() == 0 or (isinstance(args[0], torch.Tensor) and number.dtype == args[0].dtype)
+            number = value_of(piece) if isinstance(piece, Piece) and same else None
+        if type(number) not in (int, float):
+            return []
+        if facts.name == "rsub":
+            return [("mul", -1.0), ("add", float(number))]
+        return [("add", -float(number)) if facts.name == "sub" else (facts.name, float(number))]
 
     def _uniform(self, func: Any, facts: Facts, args: Any, kwargs: Any, pieces: list[Any]) -> Any:
         """The value of all elements of a new tensor, if those of all inputs are equal."""

@@ -203,6 +203,139 @@ def test_what_initialization_code_does(name, dtype):
     check_keyed(nn.Linear(6, 5, dtype=dtype), code, computed)
 
 
+def _made(*names):
+    """A function of a module and parameters → what constructs a module that has them."""
+
+    def decorate(function):
+        def make():
+            made = nn.Module()
+            with torch.no_grad():
+                for name, tensor in zip(names, function(), strict=True):
+                    setattr(made, name, nn.Parameter(tensor))
+            return made
+
+        return make
+
+    return decorate
+
+
+@_made("a", "b")
+def slices_of_one():
+    whole = torch.randn(4, 4)
+    return whole[:2], whole[2:]
+
+
+@_made("a", "b")
+def memory_with_two_names():
+    whole = torch.randn(4, 4)
+    return whole, whole
+
+
+@_made("a", "b")
+def a_temporary_used_again():
+    temporary = torch.empty(4).normal_()
+    first = temporary.clone()
+    return first, temporary.uniform_()
+
+
+@_made("a", "b", "c", "d", "e", "f")
+def changes():
+    return (
+        (1 - torch.rand(4)) * torch.full((4,), 3.0) / 7,
+        -torch.rand(4),
+        torch.rand(4).neg_().sub_(0.1),
+        torch.rand(4).mul_(torch.full((4,), 0.3)),
+        torch.randn(4, 4) * torch.tensor(0.3, dtype=torch.float64),
+        torch.normal(2.0, 3.0, (4,)),
+    )
+
+
+@_made("a", "b", "c")
+def one_after_another():
+    first = torch.randn(4)
+    second = first.clone()
+    return first.normal_(), second, second * 2
+
+
+@_made("a", "b", "c")
+def orders():
+    return torch.randn(3, 4).T, torch.randn(12).view(3, 4)[1:], torch.empty(3, 4, 5).normal_().permute(2, 0, 1)
+
+
+@_made("a", "b", "c", "d")
+def equal_values():
+    return (
+        torch.full((4,), 0.1).log(),
+        torch.ones(4).expand(3, 4).clone(),
+        torch.ones(2, 3) * torch.ones(3),
+        -torch.zeros(2),
+    )
+
+
+@_made("a", "b")
+def what_has_owners():
+    temporary = torch.randn(4)
+    return temporary.exp(), temporary.clone()
+
+
+@_made("a", "b", "c", "d", "e")
+def not_sayable():
+    changed = torch.randn(4, 3)
+    changed[1] = torch.randn(3)
+    return (
+        torch.cat([torch.randn(2), torch.zeros(2)]),
+        torch.stack([torch.randn(2), torch.randn(2)]),
+        torch.randn(3, 4).T.contiguous(),
+        changed,
+        torch.rand(4) * torch.full((4,), 0.3, dtype=torch.float64),
+    )
+
+
+def dirac():
+    made = nn.Conv1d(3, 3, 3)
+    nn.init.dirac_(made.weight)
+    return made
+
+
+def gates():
+    made = nn.GRU(3, 2)
+    for part in made.weight_hh_l0.chunk(3):
+        nn.init.orthogonal_(part)
+    made.bias_hh_l0.data[2:4].fill_(1)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "computed"),
+    [
+        (slices_of_one, ()),
+        (memory_with_two_names, ()),
+        (a_temporary_used_again, ()),
+        (changes, ()),
+        (one_after_another, ()),
+        (orders, ()),
+        (equal_values, ()),
+        (what_has_owners, ("a", "b")),
+        (not_sayable, ("a", "b", "c", "d", "e")),
+        (dirac, ()),
+        (gates, ()),
+        (lambda: nn.Linear(3, 4).half(), ()),
+        (lambda: nn.Linear(3, 4).half().float(), ("weight", "bias")),
+        (lambda: nn.Embedding(50, 3, padding_idx=0).bfloat16(), ()),
+        (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 3), ()),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 6)), ("parametrizations.weight.original0",)),
+    ],
+)
+def test_ways_to_make_a_parameter(make, computed):
+    check_built(make, computed)
+
+
+def test_lazy_modules():
+    recipe = record(lambda: nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 2)))
+    assert recipe["0.weight"].label == "computed: it has no shape yet"
+    assert recipe["1.weight"].status == "drawn"
+
+
 def test_both_a_constructor_and_code():
     def code(model):
         nn.init.normal_(model[0].weight, std=0.02)

@@ -182,7 +182,7 @@ class RecordingMode(TorchDispatchMode):
 
     def _on_meta(self, values: torch.Tensor) -> torch.Tensor:
         made = torch.empty_strided(values.shape, values.stride(), dtype=values.dtype, device=_META)
-        step = Made(view_of(made), "", torch.clone, (values,), {}, 0)
+        step = Made(view_of(made), "", torch.ops.aten.clone.default, (values,), {}, 0)
         self._add(made, step._replace(text=f"a tensor {list(values.shape)}"), True)
         return made
 
@@ -224,7 +224,9 @@ class RecordingMode(TorchDispatchMode):
             self._add(tensor, Constant(view, tensor.item()), True)
         else:
             values = tensor.detach().clone()
-            self._add(tensor, Made(view, f"a tensor {list(view.shape)}", torch.clone, (values,), {}, 0), True)
+            self._add(
+                tensor, Made(view, f"a tensor {list(view.shape)}", torch.ops.aten.clone.default, (values,), {}, 0), True
+            )
 
     def _steps(
         self, func: Any, facts: Facts, args: Any, kwargs: Any, tensors: list[torch.Tensor], made: torch.Tensor, at: int

@@ -15,6 +15,7 @@ from numbainit.recipes.recipe import Step as Known
 from numbainit.torch.fills import SMALL, initializer
 from numbainit.torch.histories import flat, replaced
 from numbainit.torch.locations import View, view_of
+from numbainit.torch.operations import facts_of
 
 _OF_MATRICES = ("orthogonal", "sparse")
 
@@ -309,6 +310,9 @@ class Arrival:
             return [Change(step.name, step.number, place)]
         if isinstance(step, Copied):
             return self._copied(step, piece, part)
+        is_eye = isinstance(step, Made) and facts_of(step.func).name == "eye" and step.view.dtype.is_floating_point
+        if is_eye and place is None and step.view == piece.view:
+            return [Fill(Initializer("eye"))]
         if isinstance(step, Arrived) and not step.text and step.view == piece.view and part is None:
             return list(step.known)
         if isinstance(step, Arrived) and not step.text and step.known and self._region in piece.sheet.regions:

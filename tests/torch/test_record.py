@@ -176,7 +176,9 @@ CODES = {
     "nan": (lambda m: m.bias.data.fill_(torch.tensor(math.nan)), ()),
     "row": (lambda m: m.weight.data.copy_(torch.full((6,), 0.1)), ()),
     "masked": (lambda m: nn.init.normal_(m.weight).data.masked_fill_(m.weight > 1, 0), ("weight",)),
-    "eye": (lambda m: nn.init.eye_(m.weight), ("weight",)),
+    "eye": (lambda m: nn.init.eye_(m.weight), ()),
+    "eye copied": (lambda m: m.weight.data.copy_(torch.eye(5, 6, dtype=m.weight.dtype) * 2), ()),
+    "eye in a part": (lambda m: m.weight.data[:2, :2].copy_(torch.eye(2)), ("weight",)),
     "matrix": (lambda m: nn.init.orthogonal_(m.weight, gain=2), ()),
     "matrix transposed": (lambda m: nn.init.orthogonal_(m.weight.T), ("weight",)),
     "data": (lambda m: setattr(m.weight, "data", torch.randn(5, 6)), ()),
@@ -330,6 +332,15 @@ def test_ways_to_make_a_parameter(make, computed):
     check_built(make, computed)
 
 
+def test_inside_of_a_keyed_context():
+    model = nn.Linear(3, 2)
+    with keyed(model, 0) as context:
+        recipe = record(lambda: nn.Linear(3, 2))
+        model.reset_parameters()
+    check(recipe, model)
+    assert context.report.names("drawn") == ("weight", "bias")
+
+
 def test_lazy_modules():
     recipe = record(lambda: nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 2)))
     assert recipe["0.weight"].label == "computed: it has no shape yet"
@@ -425,5 +436,8 @@ def test_bad_input():
         record(nn.ReLU)
     with pytest.raises(init.InvalidValueError, match=r"see values that a recording does not have \(random values"):
         record(lambda: nn.Linear(3, 2) if torch.rand(()).item() > 0.5 else nn.Linear(2, 3))
+    for code in (lambda: build(lambda: nn.Linear(3, 2)), lambda: keyed(nn.Linear(3, 2)).__enter__()):
+        with pytest.raises(init.InvalidValueError, match="record has no values for"):
+            record(code)
     with pytest.raises(init.InvalidValueError, match="values from before"):
         record(nn.Linear(3, 2), lambda model: model.weight.data.fill_(model.bias.mean().item()))

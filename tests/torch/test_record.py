@@ -412,6 +412,24 @@ def test_large_models_take_no_memory_and_less_than_a_second():
     assert str(recipe).startswith("{0..999}.weight  [8192, 8192]  uniform(a=-0.011048")
 
 
+def test_a_large_llama_is_a_table_of_some_rows():
+    transformers = torch_models.installed("transformers")
+    config = transformers.LlamaConfig(
+        hidden_size=8192,
+        num_hidden_layers=80,
+        num_attention_heads=64,
+        num_key_value_heads=8,
+        intermediate_size=28672,
+        vocab_size=128256,
+    )
+    recipe = record(lambda: transformers.LlamaForCausalLM(config))
+    assert sum(math.prod(weight.shape) for weight in recipe.values() if weight.is_parameter) == 70_553_706_496
+    rows = str(recipe).splitlines()
+    assert len(rows) == 14
+    assert rows[6].split() == ["model.layers.{0..79}.mlp.up_proj.weight", "[28672,", "8192]", "normal(std=0.02)"]
+    assert all(weight.status != "computed" for weight in recipe.values() if weight.is_parameter)
+
+
 def test_everything_is_as_before():
     state = torch.get_rng_state()
     function = nn.init.trunc_normal_.__code__

@@ -314,7 +314,7 @@ class RecordingMode(TorchDispatchMode):
     def _changes(self, facts: Facts, args: Any, kwargs: Any) -> list[tuple[str, float]]:
         """The factors and summands that an operation is, if it is."""
         if facts.name == "neg":
-            return [("mul", -1.0)]
+            return [("mul", -1)]
         if facts.name not in ("add", "sub", "rsub", "mul", "div") or len(args) != 2 or kwargs:
             return []
         number = args[1]
@@ -325,8 +325,8 @@ class RecordingMode(TorchDispatchMode):
         if type(number) not in (int, float):
             return []
         if facts.name == "rsub":
-            return [("mul", -1.0), ("add", float(number))]
-        return [("add", -float(number)) if facts.name == "sub" else (facts.name, float(number))]
+            return [("mul", -1), ("add", number)]
+        return [("add", -number) if facts.name == "sub" else (facts.name, number)]
 
     def _uniform(self, func: Any, facts: Facts, args: Any, kwargs: Any, pieces: list[Any]) -> Any:
         """The value of all elements of a new tensor, if those of all inputs are equal."""

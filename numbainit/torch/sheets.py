@@ -307,7 +307,7 @@ class Arrival:
             return [Fill(constant(_rounded(step.value, step.view.dtype)), place)]
         if isinstance(step, Changed):
             _check_single(step.view.dtype, _text(step))
-            return [Change(step.name, step.number, place)]
+            return [Change(step.name, float(step.number), place)]
         if isinstance(step, Copied):
             return self._copied(step, piece, part)
         is_eye = isinstance(step, Made) and facts_of(step.func).name == "eye" and step.view.dtype.is_floating_point

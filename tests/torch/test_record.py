@@ -378,6 +378,8 @@ class Looking(nn.Module):
         assert rates == more
         assert torch.arange(4).numpy().tolist() == [0, 1, 2, 3]
         assert bool((torch.zeros(3) == 0).all())
+        assert (3 - torch.arange(3) * 2).tolist() == [3, 1, -1]
+        assert (-torch.ones(2, dtype=torch.int64) * 3).sum().item() == -6
         assert torch.arange(6)[torch.arange(6) > 3].shape == (2,)
         self.layers = nn.ModuleList(nn.Linear(3, 3, bias=False) for _ in rates)
         for std, layer in zip(rates, self.layers, strict=True):

@@ -1,1 +1,5 @@
-"""A parameter's name and shape → the initializer that fills it; a model's name → its parameters."""
+"""A parameter's name and shape → the initializer that fills it; a model → a recipe for each of its tensors."""
+
+from numbainit.recipes.recipe import Change, Difference, Fill, Recipe, Weight
+
+__all__ = ["Change", "Difference", "Fill", "Recipe", "Weight"]

@@ -12,6 +12,7 @@ except ImportError as error:
 
 from numbainit.torch.context import build, keyed
 from numbainit.torch.modules import initialize, initializer
+from numbainit.torch.recorder import record
 from numbainit.torch.report import Entry, Report
 
-__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed"]
+__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed", "record"]

@@ -15,6 +15,7 @@ from numbainit.generator import Generator, GeneratorLike, as_generator, default_
 from numbainit.torch import swapped
 from numbainit.torch.mode import KeyedMode
 from numbainit.torch.names import Named, Renamed, checked_module, named_modules, named_tensors
+from numbainit.torch.recording import RecordingMode
 from numbainit.torch.report import Report
 from numbainit.torch.settling import has_memory, listed, refuse, reported, settle
 from numbainit.torch.stopgaps import kept_generators
@@ -99,6 +100,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         self._inside = contextlib.ExitStack()
 
     def __enter__(self) -> "keyed":
+        _check_values("keyed")
         found = named_tensors(self._model, self._names, self._aliases)
         self._mode = KeyedMode(self._root, named_modules(self._model))
         for one in found:
@@ -108,7 +110,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         _note_computed(self._mode, self._model)
         with contextlib.ExitStack() as stack:
             stack.enter_context(kept_generators())
-            stack.enter_context(_flags_off(self._model))
+            stack.enter_context(flags_off(self._model))
             stack.enter_context(_opened(self._mode))
             self._inside = stack.pop_all()
         return self
@@ -178,6 +180,7 @@ def build(
         raise InvalidTypeError(
             f"build takes what constructs a module, got {constructor!r}: pass lambda: MyModel(config)"
         )
+    _check_values("build")
     mode, patterns = KeyedMode(_root(generator), {}), _patterns(ignore)
     with kept_generators(), _opened(mode):
         model = constructor()
@@ -211,7 +214,7 @@ def _opened(mode: KeyedMode) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _flags_off(model: torch.nn.Module) -> Iterator[None]:
+def flags_off(model: torch.nn.Module) -> Iterator[None]:
     """transformers marks what it has initialized, and then leaves it alone."""
     flag = "_is_hf_initialized"
     marked = [thing for thing in (*model.modules(), *model.parameters(), *model.buffers()) if flag in vars(thing)]
@@ -236,6 +239,11 @@ def _note_computed(mode: KeyedMode, model: torch.nn.Module) -> None:
                 cell = mode.cells.of(value)
                 cell.becomes("copied", name)
                 cell.origins = frozenset(mode.cells.of(tensor) for tensor in origins if has_memory(tensor))
+
+
+def _check_values(caller: str) -> None:
+    if any(isinstance(mode, RecordingMode) for mode in swapped.modes()):
+        raise InvalidValueError(f"record has no values for {caller}: let it run the code that is inside of {caller}")
 
 
 def _check_free(one: Named) -> None:

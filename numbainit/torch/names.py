@@ -62,6 +62,26 @@ def named_modules(module: torch.nn.Module) -> dict[int, str]:
     return {id(inner): prefix.removesuffix(".") for inner, prefix in _modules(module, "", set())}
 
 
+def tied_names(module: torch.nn.Module) -> dict[str, str]:
+    """The other names of tensors that have several → the first."""
+    first: dict[int, str] = {}
+    found = {}
+    for inner, path in _all_modules(module, ""):
+        for tensors in (inner._parameters, inner._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None and first.setdefault(id(tensor), path + name) != path + name:
+                    found[path + name] = first[id(tensor)]
+    return found
+
+
+def _all_modules(module: torch.nn.Module, prefix: str) -> Iterator[tuple[torch.nn.Module, str]]:
+    """Those that have several names with each of them."""
+    yield module, prefix
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _all_modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.")
+
+
 def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool]]:
     for inner, path in _modules(module, "", set()):
         for tensors, are_parameters in ((inner._parameters, True), (inner._buffers, False)):

@@ -47,7 +47,8 @@ def window(array: np.ndarray) -> Window:
     spans = [stride * (length - 1) for length, stride in zip(array.shape, array.strides, strict=True)]
     lowest = array[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in array.strides)]
     length = 1 + sum(map(abs, spans)) // array.itemsize
-    memory = np.lib.stride_tricks.as_strided(lowest, (length,), (array.itemsize,))
+    elements = lowest.view(f"V{array.itemsize}")  # NumPy cannot name all small floats
+    memory = np.lib.stride_tricks.as_strided(elements, (length,), (array.itemsize,))
     return Window(memory.view(_BYTE), -sum(min(span, 0) for span in spans))
 
 

@@ -59,7 +59,7 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
     if kernel.size and all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
         across, along = kernel.strides[:2]
         for one in _passed(shape, start, kernel.shape, count):
-            lengths, strides = (one.times, one.length), (one.apart * across, across + along)
+            lengths, strides = (one.times, one.length), (one.apart * across if one.times > 1 else 0, across + along)
             if one.length > 0:
                 target.constant(view_at(kernel, (one.row, one.column, *centre), lengths, strides), 1.0)
 

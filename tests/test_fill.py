@@ -10,6 +10,8 @@ import pytest
 
 import numbainit as init
 import reference
+from numbainit.targets.cpu import fills
+from numbainit.weights import laws
 
 SEED = 23
 KEY = reference.key_of_seed(SEED)
@@ -155,3 +157,21 @@ def test_pieces_of_the_largest_array_there_can_be(dtype):
     end = np.empty(3, np.dtype(dtype).newbyteorder("="))
     end = init.normal_(end, generator=SEED, block=init.Block((size,), (size - 3,)))
     assert (array[-3:] == end).all()
+
+
+@pytest.mark.parametrize("rival", [False, True], ids=["alone", "another thread found the same"])
+def test_a_filling_keeps_what_it_reads(rival):
+    """The law is forgotten, or what was found of it is found again, between a filling and its stream."""
+    dtype, array = np.dtype("f4"), np.zeros(8, "f4")
+    law = laws.normal(0.25, 0.125, dtype)
+    filling = fills.filling(array, law, None)
+    if rival:
+        fills._known(law, dtype)
+    law.known.clear()
+    del law
+    laws._normal.cache_clear()
+    others = [np.full(11, -1, np.int64) for _ in range(4000)]  # whatever memory was freed is somebody else's now
+    filling((1, 2, 3))
+    wanted = init.normal_(np.zeros(8, "f4"), 0.25, 0.125, generator=init.Generator.from_key(1, 2, draws=3))
+    assert array.tobytes() == wanted.tobytes()
+    assert others

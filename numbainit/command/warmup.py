@@ -99,6 +99,8 @@ def run(arguments: argparse.Namespace, progress: Callable[[int], Any]) -> int:
     """Compile what is asked for, and say how long it took and where it is kept."""
     laws, dtypes = _laws(arguments.law), _dtypes(arguments.dtype)
     planned = calls(laws, dtypes)
+    if not planned:
+        raise InvalidValueError(f"no complex array has a law of {', '.join(laws)}: take normal, sparse or orthogonal")
     start = time.perf_counter()
     with progress(len(planned)) as advance:
         for call in planned:

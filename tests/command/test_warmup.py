@@ -106,6 +106,7 @@ def test_no_folder_can_be_written(tmp_path):
         (["--dtype", "int8"], "dtype must be one of float32"),
         (["--dtype", "f32,"], "dtype must be one of float32"),
         (["f32"], "unrecognized arguments"),
+        (["--law", "uniform", "--dtype", "complex64"], "no complex array has a law of uniform"),
     ],
 )
 def test_refusals(words, said, capsys):

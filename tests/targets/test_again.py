@@ -72,6 +72,7 @@ def test_what_is_refused_is_refused_after_a_call_that_was_not(name):
         (np.empty(4, "f4"), (complex(a), b, *rest)),
         (np.empty(4, "f4"), (a, str(b), *rest)),
         (np.empty(4, "f4"), (a, np.array([b]), *rest)),
+        (np.empty(4, "f4"), (a, memoryview(bytearray(b"x")), *rest)),
         (np.empty(4, "f4"), (a, float("nan"), *rest)),
         ([1.0, 2.0], CALLS[name]),
     ]:

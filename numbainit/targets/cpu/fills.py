@@ -29,9 +29,13 @@ def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
     if carray and block is None and size < launch.PARALLEL_FROM:
         known = law.known.get(dtype) or _known(law, dtype)
         if known:
-            kernel, record, _ = known
+            kernel, record, kept = known  # the memory at the record's address lives as long as what reads it
             memory = array.ravel() if dtype.itemsize >= 4 else as_bytes(array)
-            return lambda stream: kernel(record, memory, *stream)
+
+            def fill(stream: Stream, kept: np.ndarray = kept) -> None:
+                kernel(record, memory, *stream)
+
+            return fill
     if dtype.kind == "c":
         whole = None if block is None else block.of_parts()
         return filling(as_parts(array.squeeze() if block is None else array), law, whole)
@@ -66,8 +70,8 @@ def _known(law: Law, dtype: np.dtype) -> tuple[Any, int, np.ndarray] | None:
     record = np.concatenate([np.array([address, dtype.itemsize]), law.packed.view(np.int64)])
     memory = np.empty(0, dtype if dtype.itemsize >= 4 else np.uint8)
     launch.call(loops.fill, (record.ctypes.data, memory, 0, 0, 0))  # whatever is compiled or loaded is so now
-    law.known[dtype] = loops.fill, record.ctypes.data, record
-    return law.known[dtype]
+    known: tuple[Any, int, np.ndarray] = law.known.setdefault(dtype, (loops.fill, record.ctypes.data, record))
+    return known
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:

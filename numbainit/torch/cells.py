@@ -1,39 +1,30 @@
-"""A tensor → what is known of its storage: whose parameters lie in it, or how its values came about.
-
-Tensors come and go, storages stay: a view, ``.data``, ``.detach()`` and a ``Parameter`` made of a tensor share one.
-"""
+"""A tensor → what is known of its storage: whose parameters lie in it, or how its values came about."""
 
 import itertools
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from numbainit.initializers import Initializer
 from numbainit.torch.histories import History
 from numbainit.torch.locations import View
+from numbainit.torch.storages import Draws, Storage, Storages, short
 
 #: what values are, from the least that can be said about them
 KINDS = ("", "constant", "copied", "outside", "drawn")
-_LONG = 160
 
 
-class State:
+class State(Draws):
     """How values came about: what they are, in words, and why numbainit could not make them, if so."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.kind, self.reason, self.note = "", "", ""
         self._how: str | Initializer = ""
-        self.draw, self.read = 0, False
-
-    def next_draw(self) -> int:
-        """That of the fill to come: another one only if somebody has read the values of the last."""
-        self.draw, self.read = self.draw + self.read, False
-        return self.draw
 
     @property
     def how(self) -> str:
         """In words; those of an initializer are not made until somebody asks."""
-        return _short(self._how.label if isinstance(self._how, Initializer) else self._how)
+        return short(self._how.label if isinstance(self._how, Initializer) else self._how)
 
     def becomes(self, kind: str, how: str | Initializer) -> None:
         """Written as a whole."""
@@ -43,7 +34,7 @@ class State:
         """Written in part, or changed."""
         self.kind = max(self.kind, kind, key=KINDS.index)
         if not self.how.endswith(how):
-            self._how = _short(f"{self.how}; in part {how}" if self.how else f"in part {how}")
+            self._how = short(f"{self.how}; in part {how}" if self.how else f"in part {how}")
 
 
 class Region(State):
@@ -54,25 +45,16 @@ class Region(State):
         self.name, self.key, self.view = name, key, view
 
 
-class Cell(State):
+class Cell(Storage[Region], State):
     """A storage. ``fresh`` is one that nobody has written to; ``origins`` are the cells whose values flowed in."""
 
     def __init__(self, storage: torch.UntypedStorage) -> None:
-        super().__init__()
-        self.ref = StorageWeakRef(storage)
-        self.regions: list[Region] = []
+        super().__init__(storage)
         self.named_late: bool | None = None  # whether it got its names at the end; None: not at all then
         self.history: History | None = None
         self.fresh = False
         self.origins: frozenset[Cell] = frozenset()
         self.losses: frozenset[Loss] = frozenset()
-
-    def region_of(self, view: View) -> Region | None:
-        """The named tensor that a view lies in."""
-        for region in self.regions:
-            if region.view == view:
-                return region
-        return next((region for region in self.regions if region.view.contains(view)), None)
 
 
 class Loss:
@@ -82,34 +64,15 @@ class Loss:
         self.origins, self.how, self.arrived = origins, how, False
 
 
-class Cells:
-    """The cells of all storages that were met and live."""
+class Cells(Storages[Cell]):
+    """The cells of all storages, and the time in which things happen to them."""
 
     def __init__(self) -> None:
-        self._cells: dict[int, Cell] = {}
-        self._sweep_at = 1024
+        super().__init__(Cell)
         self._time = itertools.count()
 
     def tick(self) -> int:
         return next(self._time)
-
-    def get(self, tensor: torch.Tensor) -> Cell | None:
-        return self._cells.get(tensor.untyped_storage()._cdata)
-
-    def of(self, tensor: torch.Tensor) -> Cell:
-        """The cell of a tensor, a new one where its storage is met for the first time."""
-        storage = tensor.untyped_storage()
-        cell = self._cells.get(storage._cdata)
-        if cell is None:
-            if len(self._cells) >= self._sweep_at:
-                self._sweep()
-            cell = self._cells[storage._cdata] = Cell(storage)
-        return cell
-
-    def _sweep(self) -> None:
-        """Storages that are gone have no say; weak references keep their addresses from being used again."""
-        self._cells = {address: cell for address, cell in self._cells.items() if not cell.ref.expired()}
-        self._sweep_at = max(1024, 2 * len(self._cells))
 
 
 def is_whole(tensor: torch.Tensor) -> bool:
@@ -121,7 +84,3 @@ def covers(view: View, region: Region) -> bool:
     """Whether a view holds all of a named tensor's elements, in whatever order."""
     same = view.size * view.dtype.itemsize == region.view.size * region.view.dtype.itemsize
     return same and region.view.contains(view)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"

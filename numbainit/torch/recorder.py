@@ -127,7 +127,7 @@ def _recipe(mode: RecordingMode, model: torch.nn.Module) -> Recipe:
     found = named_tensors(model)
     regions = {}
     for one in found:
-        sheet = mode.get(one.tensor) if has_memory(one.tensor) else None
+        sheet = mode.sheets.get(one.tensor) if has_memory(one.tensor) else None
         if sheet is not None:
             known = next((region for region in sheet.regions if region.view == view_of(one.tensor)), None)
             regions[one.name] = known or mode.name(one.tensor, one.name, False)
@@ -142,7 +142,7 @@ def _weight(mode: RecordingMode, one: Named, region: Region | None) -> Weight:
     if region is None:
         return _with(weight, computed="its memory comes from elsewhere: loaded, or made by another library")
     try:
-        steps = Arrival(region, None, 0).known(piece_of(mode.of(one.tensor), one.tensor))
+        steps = Arrival(region, None, 0).known(piece_of(mode.sheets.of(one.tensor), one.tensor))
     except UnsayableError as error:
         text = str(error)
         return _with(weight, computed=text if len(text) <= _MOST else text[: _MOST - 1] + "…")

@@ -31,7 +31,6 @@ from numbainit.torch.sheets import (
     Piece,
     Region,
     Sheet,
-    State,
     Step,
     Target,
     UnsayableError,
@@ -45,11 +44,11 @@ from numbainit.torch.sheets import (
     piece_of,
     value_of,
 )
+from numbainit.torch.storages import Storages, short
 
 _META = torch.device("meta")
 _TO_NUMPY = (torch.Tensor.numpy, torch.Tensor.__array__)
 _IS_META = torch.Tensor.is_meta.__get__  # type: ignore[attr-defined]
-_LONG = 160
 
 
 class OnMeta(TorchFunctionMode):
@@ -80,39 +79,26 @@ class RecordingMode(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._sheets: dict[int, Sheet] = {}
-        self._sweep_at = 1024
+        self.sheets = Storages(Sheet)
 
     # ---- storages ----
 
-    def get(self, tensor: torch.Tensor) -> Sheet | None:
-        return self._sheets.get(tensor.untyped_storage()._cdata)
-
-    def of(self, tensor: torch.Tensor) -> Sheet:
-        sheet = self.get(tensor)
-        if sheet is None:
-            if len(self._sheets) >= self._sweep_at:
-                self._sheets = {address: one for address, one in self._sheets.items() if not one.ref.expired()}
-                self._sweep_at = max(1024, 2 * len(self._sheets))
-            sheet = self._sheets[tensor.untyped_storage()._cdata] = Sheet(tensor)
-        return sheet
-
     def name(self, tensor: torch.Tensor, name: str, held: bool) -> Region:
         region = Region(name, view_of(tensor), held)
-        self.of(tensor).regions.append(region)
+        self.sheets.of(tensor).regions.append(region)
         return region
 
-    def _state(self, tensor: torch.Tensor) -> State:
-        sheet = self.of(tensor)
+    def _state(self, tensor: torch.Tensor) -> Region | Sheet:
+        sheet = self.sheets.of(tensor)
         return (sheet.region_of(view_of(tensor)) or sheet) if sheet.regions else sheet
 
     def _read(self, tensors: list[torch.Tensor]) -> None:
         for tensor in tensors:
-            if self.get(tensor) is not None:
+            if self.sheets.get(tensor) is not None:
                 self._state(tensor).read = True
 
     def _add(self, tensor: torch.Tensor, step: Step, overwrites: bool) -> None:
-        sheet, view = self.of(tensor), view_of(tensor)
+        sheet, view = self.sheets.of(tensor), view_of(tensor)
         if overwrites and view.size * view.dtype.itemsize == sheet.size:
             sheet.steps = []
         sheet.steps.append(step)
@@ -124,7 +110,7 @@ class RecordingMode(TorchDispatchMode):
 
     def fill(self, tensor: torch.Tensor, found: Initializer, torchs_own: Callable[[], Any]) -> torch.Tensor:
         """A random fill, which is not made."""
-        sheet, view = self.of(tensor), view_of(tensor)
+        sheet, view = self.sheets.of(tensor), view_of(tensor)
         region = sheet.region_of(view)
         if region is None and sheet.regions:
             draws = [one.next_draw() for one in sheet.regions if view.contains(one.view)]
@@ -158,7 +144,7 @@ class RecordingMode(TorchDispatchMode):
 
     def _piece(self, tensor: torch.Tensor) -> Any:
         """A tensor as it is now: what nobody has seen yet, and has values, is itself."""
-        sheet = self.get(tensor) if is_plain(tensor) else None
+        sheet = self.sheets.get(tensor) if is_plain(tensor) else None
         if sheet is not None and not (tensor.is_conj() or tensor.is_neg()):
             return piece_of(sheet, tensor)
         return tensor
@@ -171,7 +157,7 @@ class RecordingMode(TorchDispatchMode):
             return evaluated(piece)
         except UnsayableError as error:
             raise InvalidValueError(
-                f"the code wants to see values that a recording does not have ({error}: {_short(label_of(piece))}): "
+                f"the code wants to see values that a recording does not have ({error}: {short(label_of(piece))}): "
                 "record other code, or use numbainit.torch.build, which has values"
             ) from None
 
@@ -202,7 +188,7 @@ class RecordingMode(TorchDispatchMode):
         new = [(at, one) for at, one in new if one.untyped_storage()._cdata not in known]
         if facts.fresh:
             swapped.exchange()
-        if facts.name == "lift_fresh" and not results[0].is_meta and self.get(results[0]) is None:
+        if facts.name == "lift_fresh" and not results[0].is_meta and self.sheets.get(results[0]) is None:
             self._literal(results[0])
         if not new:
             return made
@@ -210,7 +196,7 @@ class RecordingMode(TorchDispatchMode):
             self._read(tensors)
         if facts.fresh:
             for _, one in new:
-                self.of(one).steps = []
+                self.sheets.of(one).steps = []
             return made
         for at, one in new:
             for step in self._steps(func, facts, args, kwargs, tensors, one, at):
@@ -249,7 +235,7 @@ class RecordingMode(TorchDispatchMode):
         if changes and isinstance(first, Piece) and first.view.shape == view.shape:
             return [Copied(view, first), *(Changed(view, *change) for change in changes)]
         args_kept, kwargs_kept = replaced((args, kwargs), torch.Tensor, self._piece)
-        text = _short(label(facts, args, kwargs, self._how)) if tensors else facts.name
+        text = short(label(facts, args, kwargs, self._how)) if tensors else facts.name
         return [Made(view, text, func, args_kept, kwargs_kept, at)]
 
     def _write(
@@ -294,10 +280,10 @@ class RecordingMode(TorchDispatchMode):
             return Target() if id(one) in targets else self._piece(one)
 
         args_kept, kwargs_kept = replaced((args, kwargs), torch.Tensor, kept)
-        return Made(view, _short(label(facts, args, kwargs, self._how)), func, args_kept, kwargs_kept, None)
+        return Made(view, short(label(facts, args, kwargs, self._how)), func, args_kept, kwargs_kept, None)
 
     def _copied(self, tensor: torch.Tensor, view: View, piece: Piece) -> Step:
-        sheet = self.of(tensor)
+        sheet = self.sheets.of(tensor)
         region = sheet.region_of(view)
         if region is None or piece.sheet.regions or value_of(piece) is not None or not is_random(piece):
             return Copied(view, piece)
@@ -309,7 +295,7 @@ class RecordingMode(TorchDispatchMode):
                 raise UnsayableError(f"{label_of(piece)} in a part, or in another shape")
             return Arrived(view, tuple(Arrival(region, part, draw).known(piece)), "")
         except UnsayableError as error:
-            return Arrived(view, (), _short(str(error)))
+            return Arrived(view, (), short(str(error)))
 
     def _changes(self, facts: Facts, args: Any, kwargs: Any) -> list[tuple[str, float]]:
         """The factors and summands that an operation is, if it is."""
@@ -346,7 +332,7 @@ class RecordingMode(TorchDispatchMode):
 
     def _how(self, tensor: torch.Tensor) -> str:
         piece = self._piece(tensor)
-        return _short(label_of(piece)) if isinstance(piece, Piece) else f"a tensor {list(tensor.shape)}"
+        return short(label_of(piece)) if isinstance(piece, Piece) else f"a tensor {list(tensor.shape)}"
 
 
 def _constant_value(facts: Facts, args: Any, kwargs: Any) -> Any:
@@ -359,7 +345,3 @@ def _constant_value(facts: Facts, args: Any, kwargs: Any) -> Any:
 
 def _to_meta(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if tensor.is_meta or tensor.dim() == 0 else tensor.to(_META)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"

@@ -7,7 +7,6 @@ there, but those that do not depend on chance can be had: the steps are taken on
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from numbainit.initializers import Initializer
 from numbainit.recipes.recipe import Change, Fill, Part
@@ -16,6 +15,7 @@ from numbainit.torch.fills import SMALL, initializer
 from numbainit.torch.histories import flat, replaced
 from numbainit.torch.locations import View, view_of
 from numbainit.torch.operations import facts_of
+from numbainit.torch.storages import Draws, Storage
 
 _OF_MATRICES = ("orthogonal", "sparse")
 
@@ -24,18 +24,7 @@ class UnsayableError(Exception):
     """What was done is no step of a recipe; the message says what it was."""
 
 
-class State:
-    """The draw of a tensor's next fill: another one only if somebody has read the values of the last."""
-
-    def __init__(self) -> None:
-        self.draw, self.read = 0, False
-
-    def next_draw(self) -> int:
-        self.draw, self.read = self.draw + self.read, False
-        return self.draw
-
-
-class Region(State):
+class Region(Draws):
     """A named tensor in a storage; ``held`` says that it may have had values before."""
 
     def __init__(self, name: str, view: View, held: bool) -> None:
@@ -43,22 +32,13 @@ class Region(State):
         self.name, self.view, self.held = name, view, held
 
 
-class Sheet(State):
-    """A storage."""
+class Sheet(Storage[Region], Draws):
+    """A storage, and what was done to it."""
 
-    def __init__(self, tensor: torch.Tensor) -> None:
-        super().__init__()
-        storage = tensor.untyped_storage()
-        self.ref, self.size = StorageWeakRef(storage), storage.nbytes()
+    def __init__(self, storage: torch.UntypedStorage) -> None:
+        super().__init__(storage)
+        self.size = storage.nbytes()
         self.steps: list[Step] = []
-        self.regions: list[Region] = []
-
-    def region_of(self, view: View) -> Region | None:
-        """The named tensor that a view lies in."""
-        for region in self.regions:
-            if region.view == view:
-                return region
-        return next((region for region in self.regions if region.view.contains(view)), None)
 
 
 class Piece(NamedTuple):

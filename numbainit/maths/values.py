@@ -35,6 +35,8 @@ class Kind:
     def __call__(self, value: Value) -> Value:
         """The value as this kind: integers are cut or extended, a float is the nearest of the integer or float."""
         given, builder = value.kind, value.builder
+        if self is given:
+            return value
         if given.sort == "float" and self.sort == "float":
             operation = builder.fptrunc if self.bits < given.bits else builder.fpext
         elif self.sort == "float":
@@ -45,7 +47,7 @@ class Kind:
             operation = builder.trunc
         else:
             operation = builder.sext if given.sort == "signed" else builder.zext
-        return value if self is given else Value(builder, operation(value.ir, _lanes_of(self, value.lanes)), self)
+        return Value(builder, operation(value.ir, _lanes_of(self, value.lanes)), self)
 
 
 boolean = Kind("boolean", ir.IntType(1), 1, "unsigned")
@@ -238,24 +240,20 @@ def select(condition: Value, a: Value | float, b: Value | float) -> Value:
     return Value(condition.builder, chosen, a.kind)
 
 
-def _as_bits(value: Value, kind: Kind) -> Value:
+def lanes_as(value: Value, kind: Kind) -> Value:
+    """The same register seen as lanes of another kind, more or fewer, as a little-endian memory holds them."""
     lanes = value.lanes * value.kind.bits // kind.bits
     return Value(value.builder, value.builder.bitcast(value.ir, _lanes_of(kind, lanes)), kind)
 
 
 def bits_of(x: Value) -> Value:
     """The bits of a float as a signed integer of its width."""
-    return _as_bits(x, _INTEGERS[x.kind.bits])
+    return lanes_as(x, _INTEGERS[x.kind.bits])
 
 
 def float_of(bits: Value) -> Value:
     """The float whose bits are the given integer of 32 or 64 bits."""
-    return _as_bits(bits, _FLOATS[bits.kind.bits])
-
-
-def lanes_as(value: Value, kind: Kind) -> Value:
-    """The same register seen as lanes of another kind, more or fewer, as a little-endian memory holds them."""
-    return _as_bits(value, kind)
+    return lanes_as(bits, _FLOATS[bits.kind.bits])
 
 
 def lane(value: Value, number: int) -> Value:

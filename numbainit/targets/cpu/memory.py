@@ -108,43 +108,30 @@ def copy_run(typingctx, target, step, source, itemsize, count):
     return types.void(*[types.uint64 for _ in arguments]), codegen
 
 
-def _call(builder, args):
-    """Call the C function at the address that comes first with the other integers."""
-    function = ir.FunctionType(ir.VoidType(), [uint64.type] * (len(args) - 1))
-    builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+def _calling(*arguments):
+    """What types and makes a call of the C function at the address that comes first, with the other uint64."""
+
+    def codegen(context, builder, signature, args):
+        function = ir.FunctionType(ir.VoidType(), [uint64.type] * (len(args) - 1))
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+        return context.get_dummy_value()
+
+    return types.void(*[types.uint64 for _ in arguments]), codegen
 
 
 @intrinsic
 def call_law(typingctx, address, out, size, first, draw, k0, k1, numbers):
     """Call the compiled law at ``address`` with these integers: see ``vectors.functions.compiled``."""
-    arguments = address, out, size, first, draw, k0, k1, numbers
-
-    def codegen(context, builder, signature, args):
-        _call(builder, args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.uint64 for _ in arguments]), codegen
+    return _calling(address, out, size, first, draw, k0, k1, numbers)
 
 
 @intrinsic
 def call_task(typingctx, address, memory, numbers, given, item):
     """Call the compiled task at ``address`` with these integers: see ``tasks.py``."""
-    arguments = address, memory, numbers, given, item
-
-    def codegen(context, builder, signature, args):
-        _call(builder, args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.uint64 for _ in arguments]), codegen
+    return _calling(address, memory, numbers, given, item)
 
 
 @intrinsic
 def call_choice(typingctx, address, words, rows_left, zeros_left, values, count):
-    """Call the compiled choice at ``address`` with these integers: see ``vectors.functions.choice``."""
-    arguments = address, words, rows_left, zeros_left, values, count
-
-    def codegen(context, builder, signature, args):
-        _call(builder, args)
-        return context.get_dummy_value()
-
-    return types.void(*[types.uint64 for _ in arguments]), codegen
+    """Call the compiled choice at ``address`` with these integers: see ``vectors.functions.compiled_choice``."""
+    return _calling(address, words, rows_left, zeros_left, values, count)

@@ -94,14 +94,19 @@ def _steps(like: Value, numbers: Sequence[int]) -> Value:
     return row(like.builder, uint64, [step for number in numbers for step in (number, 0)])
 
 
+def _next_chains(position: Variable, count: int) -> list[Value]:
+    """So many registers of counters that follow each other; the position goes on behind them."""
+    first = position.get()
+    position.set(first + _steps(first, [count * COUNTERS] * COUNTERS))
+    return [first + _steps(first, [chain * COUNTERS] * COUNTERS) for chain in range(count)]
+
+
 def fill_words(target: Value, count: Value, stream: Stream, counter: Value, tag: int, finish: Finish) -> None:
     """So many turns of words from a counter on, 32 bits each, as ``finish`` leaves them."""
     position = Variable(_first_register(stream, counter, tag))
     with turns(count) as turn:
-        first, address = position.get(), target + turn * (4 * TURN)
-        chains = [first + _steps(first, [chain * COUNTERS] * COUNTERS) for chain in range(CHAINS)]
-        position.set(first + _steps(first, [CHAINS * COUNTERS] * COUNTERS))
-        for chain, words in enumerate(_rounds(chains, stream.round_keys)):
+        address = target + turn * (4 * TURN)
+        for chain, words in enumerate(_rounds(_next_chains(position, CHAINS), stream.round_keys)):
             store(finish(words), address + chain * 4 * _HALVES)
 
 
@@ -110,11 +115,8 @@ def fill_pairs(target: Value, count: Value, stream: Stream, counter: Value, fini
     positions = [Variable(_first_register(stream, counter, tag)) for tag in (int(VALUES), int(LOW))]
     each = CHAINS // 2
     with turns(count) as turn:
-        address, chains = target + turn * (4 * TURN), []
-        for position in positions:
-            first = position.get()
-            chains += [first + _steps(first, [chain * COUNTERS] * COUNTERS) for chain in range(each)]
-            position.set(first + _steps(first, [each * COUNTERS] * COUNTERS))
+        address = target + turn * (4 * TURN)
+        chains = [chain for position in positions for chain in _next_chains(position, each)]
         words = _rounds(chains, stream.round_keys)
         for chain, (high, low) in enumerate(zip(words[:each], words[each:], strict=True)):
             for half in range(2):

@@ -6,7 +6,7 @@ Whatever can be refused is refused before the draw is taken: such a call leaves 
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from numbainit.generator import Generator, GeneratorLike, as_generator
+from numbainit.generator import GeneratorLike, as_generator
 from numbainit.memory.arrays import Array
 from numbainit.targets.choose import choose
 from numbainit.weights.blocks import Block, whole_block, whole_shape
@@ -19,8 +19,7 @@ def fill(array: Array, law: Law, generator: GeneratorLike, block: Block | None =
     """Fill ``array``, which may be a block of a larger one, with the law's values for the generator's next draw."""
     if block is not None:
         whole_shape(array.shape, block)
-    filling = choose(array).filling(array, law, block)
-    filling((generator if type(generator) is Generator else as_generator(generator)).next_stream())
+    choose(array).filling(array, law, block)(as_generator(generator).next_stream())
 
 
 def fill_splits(array: Array, laws: Laws, generator: GeneratorLike, block: Block | None) -> None:

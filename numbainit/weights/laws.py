@@ -80,14 +80,11 @@ def standard_deviation(value: object, dtype: np.dtype, name: str = "std") -> flo
 
 def uniform(a: object, b: object, dtype: np.dtype) -> Law:
     """U[a, b): ``low + u width`` clipped to the representable values in [a, b)."""
-    if type(a) is float and type(b) is float:  # what most calls pass is asked about once
-        return _uniform(a, b, dtype)
     return _uniform(real("a", a), real("b", b), dtype)
 
 
 @functools.lru_cache(maxsize=256)
 def _uniform(a: float, b: float, dtype: np.dtype) -> Law:
-    a, b = real("a", a), real("b", b)
     form, wide = _stored(dtype), _computed(dtype)
     _finite("a", a, form)
     _finite("b", b, form)
@@ -147,8 +144,6 @@ def _holds(number: float, form: Format) -> bool:
 def normal(mean: object, std: object, dtype: np.dtype) -> Law:
     """N(mean, std^2); of a complex number, the parts N(mean.real, std^2 / 2) and N(mean.imag, std^2 / 2)."""
     if dtype.kind != "c":
-        if type(mean) is float and type(std) is float:
-            return _normal(mean, std, dtype)
         return _normal(real("mean", mean), real("std", std), dtype)
     even, odd = (real("mean", part) for part in real_and_imaginary("mean", mean))
     return _complex_normal(even, odd, real("std", std), dtype)
@@ -156,7 +151,6 @@ def normal(mean: object, std: object, dtype: np.dtype) -> Law:
 
 @functools.lru_cache(maxsize=256)
 def _normal(mean: float, std: float, dtype: np.dtype) -> Law:
-    mean, std = real("mean", mean), real("std", std)
     form, wide = _stored(dtype), _computed(dtype)
     _finite("mean", mean, form)
     standard_deviation(std, dtype)

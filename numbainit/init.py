@@ -23,7 +23,7 @@ from numbainit.errors import InvalidTypeError, warn_user
 from numbainit.fill import fill, fill_constant, fill_splits
 from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import Array, writable
-from numbainit.memory.dtypes import REALS, WORDS
+from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable
 from numbainit.memory.libraries import written
 from numbainit.targets.again import filled_again, remember
 from numbainit.weights import laws
@@ -93,13 +93,10 @@ def uniform_(
     >>> init.uniform_(np.empty(3, "float32"), -1, 1, generator=0)
     array([-0.7556263 ,  0.12455678,  0.08049011], dtype=float32)
     """
-    if block is None and filled_again(tensor, ("uniform_", a, b), generator):
+    asked = "uniform_", a, b
+    if block is None and filled_again(tensor, asked, generator):
         return tensor
-    array = writable(tensor, "uniform_", REALS)
-    law = laws.uniform(a, b, array.dtype)
-    fill(array, law, generator, block)
-    remember(("uniform_", a, b), array, law)
-    return written(tensor)
+    return _fill_by_law(tensor, asked, REALS, laws.uniform, generator, block)
 
 
 def normal_(
@@ -141,13 +138,10 @@ def normal_(
     >>> init.normal_(np.empty(3, "float32"), std=0.02, generator=0)
     array([-0.03790946, -0.01564082,  0.01479166], dtype=float32)
     """
-    if block is None and filled_again(tensor, ("normal_", mean, std), generator):
+    asked = "normal_", mean, std
+    if block is None and filled_again(tensor, asked, generator):
         return tensor
-    array = writable(tensor, "normal_")
-    law = laws.normal(mean, std, array.dtype)
-    fill(array, law, generator, block)
-    remember(("normal_", mean, std), array, law)
-    return written(tensor)
+    return _fill_by_law(tensor, asked, FLOATS, laws.normal, generator, block)
 
 
 def trunc_normal_(
@@ -201,13 +195,10 @@ def trunc_normal_(
     >>> bool(w.min() >= 8), bool(w.max() <= 9)
     (True, True)
     """
-    if block is None and filled_again(tensor, ("trunc_normal_", mean, std, a, b), generator):
+    asked = "trunc_normal_", mean, std, a, b
+    if block is None and filled_again(tensor, asked, generator):
         return tensor
-    array = writable(tensor, "trunc_normal_", REALS)
-    law = laws.trunc_normal(mean, std, a, b, array.dtype)
-    fill(array, law, generator, block)
-    remember(("trunc_normal_", mean, std, a, b), array, law)
-    return written(tensor)
+    return _fill_by_law(tensor, asked, REALS, laws.trunc_normal, generator, block)
 
 
 def constant_(tensor: A, val: float, *, block: Block | None = None) -> A:
@@ -557,6 +548,18 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
 
 ByWidth = Callable[[float, np.dtype], Law]  # a standard deviation → a law around zero
 Splits = tuple[tuple[Split, Law], ...]
+
+
+def _fill_by_law(
+    tensor: A, asked: tuple, dtypes: Fillable, law: Callable[..., Law], generator: GeneratorLike, block: Block | None
+) -> A:
+    """Fill by a law of what is ``asked``: the name of the initializer, and its numbers."""
+    caller, *numbers = asked
+    array = writable(tensor, caller, dtypes)
+    found = law(*numbers, array.dtype)
+    fill(array, found, generator, block)
+    remember(asked, array, found)
+    return written(tensor)
 
 
 def _fill_xavier(

@@ -9,6 +9,7 @@ can be imported, and ``--help`` read, without them.
 
 import argparse
 import contextlib
+import functools
 import importlib.util
 import json
 import os
@@ -151,32 +152,18 @@ def _write(plan: _Plan, metadata: dict[str, str], result: Result, advance: Calla
 
 
 @contextlib.contextmanager
-def _steps(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of steps on a terminal where ``rich`` is installed, else nothing."""
-    rich = importlib.util.find_spec("rich") if sys.stderr.isatty() else None
-    if rich is None:
-        yield lambda steps: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("compiling", total=total)
-        yield lambda steps: bar.advance(task, steps)
-
-
-@contextlib.contextmanager
-def _progress(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar of bytes on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
+def _progress(total: int, text: str, *, of_bytes: bool = False) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal where ``rich`` is installed, nothing in a pipe."""
+    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
         yield lambda size: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = (TextColumn("filling"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    sizes = TextColumn(text), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    columns = sizes if of_bytes else Progress.get_default_columns()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("filling", total=total)
+        task = bar.add_task(text, total=total)
         yield lambda size: bar.advance(task, size)
 
 
@@ -203,7 +190,7 @@ def _init(arguments: argparse.Namespace) -> int:
     seed = secrets.randbits(64) if arguments.seed is None else arguments.seed
     result = Result(path, seed, arguments.dtype, arguments.init)
     result.compile_seconds = _compile(chosen, plan)
-    with _progress(sum(parameter.nbytes for parameter in parameters)) as advance:
+    with _progress(sum(parameter.nbytes for parameter in parameters), "filling", of_bytes=True) as advance:
         _write(plan, _metadata(arguments, table, seed), result, advance)
     if arguments.json:
         print(json.dumps(result.as_json()), flush=True)
@@ -310,7 +297,7 @@ def _add_warmup(commands: Any) -> None:
         allow_abbrev=False,
     )
     warmup.add_options(parser)
-    parser.set_defaults(run=lambda arguments: warmup.run(arguments, _steps))
+    parser.set_defaults(run=lambda arguments: warmup.run(arguments, functools.partial(_progress, text="compiling")))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,21 +12,18 @@ import argparse
 import datetime
 import functools
 import json
-import math
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from numbainit.measure import peers
 from numbainit.measure.run import _count
+from numbainit.measure.timing import best_of
 from numbainit.targets.cpu.launch import PARALLEL_FROM
 from numbainit.targets.cpu.vectors.chunk import CHUNK
 
 F32 = np.dtype("float32")
 TURN = 64
-SHORTEST = 0.001  # seconds that a sample takes at least
 CLIFF = 1.5
 
 
@@ -55,29 +52,11 @@ def sizes(largest: int) -> list[int]:
     return sorted(size for size in {*powers, *(3 * power // 4 for power in powers), *around} if 0 < size <= largest)
 
 
-def best(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Seconds of each call, in turns."""
-    repeats = {}
-    for name, call in calls.items():
-        call()
-        start = time.perf_counter()
-        call()
-        repeats[name] = max(1, math.ceil(SHORTEST / max(time.perf_counter() - start, 1e-7)))
-    seconds = dict.fromkeys(calls, math.inf)
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(repeats[name]):
-                call()
-            seconds[name] = min(seconds[name], (time.perf_counter() - start) / repeats[name])
-    return seconds
-
-
 def measured(law: str, array: np.ndarray, rounds: int) -> dict[str, float]:
-    ways = best(fills := peers.plain_fills(array), 2)
-    fill = fills[min(ways, key=lambda name: ways[name])]
-    seconds = best({"law": peers.library(peers.OURS).call(law, array), "fill": fill}, rounds)
-    return {"ns": 1e9 * seconds["law"] / array.size, "share_of_fill": seconds["fill"] / seconds["law"]}
+    fills = peers.plain_fills(array)
+    seconds = best_of({**fills, "law": peers.library(peers.OURS).call(law, array)}, rounds)
+    fill = min(seconds[name] for name in fills)
+    return {"ns": 1e9 * seconds["law"] / array.size, "share_of_fill": fill / seconds["law"]}
 
 
 def swept(law: str, memory: np.ndarray, rounds: int) -> list[dict]:

@@ -234,3 +234,10 @@ def test_sparse_counts_rows_in_32_bits():
     with pytest.raises(init.InvalidValueError, match=r"fewer than 2\^32 fit, got 4294967296"):
         init.sparse_(np.empty((2, 8), "f4"), 0.25, generator=generator, block=init.Block((2**32, 8), (0, 0)))
     assert generator.draws == 0
+
+
+def test_dirac_of_a_block_of_the_largest_whole_there_can_be():
+    """Where one diagonal passes, how far apart several would be is no stride that an array could have."""
+    array = np.full((2, 2, 3), 7, "f4")
+    init.dirac_(array, block=init.Block((2**59, 2, 3), (0, 0, 0)))
+    assert array.tolist() == [[[0, 1, 0], [0, 0, 0]], [[0, 0, 0], [0, 1, 0]]]

@@ -1,4 +1,4 @@
-"""Laws and dtypes → their kernels compiled, and kept on the disk for the processes that come after.
+"""``numbainit warmup``: laws and dtypes → their kernels compiled, and kept on the disk.
 
 Small arrays are filled in each way that memory can lie, on one thread and on all: whatever a later fill runs is then
 there. See docs/containers.md.
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import init
+from numbainit.command.terminal import progress
 from numbainit.errors import InvalidValueError, OutputError, suggestion
 from numbainit.generator import Generator
 from numbainit.memory.dtypes import FLOATS, checked_dtype
@@ -51,13 +52,21 @@ _LAWS: dict[str, tuple[Call, bool]] = {
 _REAL = ("uniform", "trunc_normal")  # laws of real numbers only
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of ``numbainit warmup``."""
+def add(commands: Any) -> None:
+    """The command, as argparse knows it."""
+    parser = commands.add_parser(
+        "warmup",
+        help="compile kernels ahead",
+        description="Compile the kernels of laws and dtypes, for all kinds of memory, and keep them on the disk for "
+        "the processes that come after: in an image of a container, or before a job.",
+        allow_abbrev=False,
+    )
     dtypes = ", ".join((*_SHORT, "complex64", "float8_e4m3fn"))
     parser.add_argument("--dtype", default="f32", metavar="NAMES", help=f"such as {dtypes} (default: f32)")
     parser.add_argument(
         "--law", metavar="NAMES", help=f"of {', '.join(_LAWS)} (default: all); xavier_*, kaiming_* use these"
     )
+    parser.set_defaults(run=_run)
 
 
 def _laws(text: str | None) -> list[str]:
@@ -95,14 +104,14 @@ def calls(laws: Sequence[str], dtypes: Sequence[np.dtype]) -> list[Callable[[], 
     return found
 
 
-def run(arguments: argparse.Namespace, progress: Callable[[int], Any]) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     """Compile what is asked for, and say how long it took and where it is kept."""
     laws, dtypes = _laws(arguments.law), _dtypes(arguments.dtype)
     planned = calls(laws, dtypes)
     if not planned:
         raise InvalidValueError(f"no complex array has a law of {', '.join(laws)}: take normal, sparse or orthogonal")
     start = time.perf_counter()
-    with progress(len(planned)) as advance:
+    with progress(len(planned), "compiling") as advance:
         for call in planned:
             call()
             advance(1)

@@ -14,15 +14,15 @@ import numpy as np
 
 from numbainit.generator import Stream
 from numbainit.memory.dtypes import is_small
+from numbainit.targets.cpu.blas import product
 from numbainit.targets.cpu.fills import filling
-from numbainit.targets.cpu.launch import call
+from numbainit.targets.cpu.launch import alone, call
 from numbainit.targets.cpu.views import is_regular
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights import laws
 
 _SMALL = 1 << 17  # bytes up to which a compiled loop is quicker than calls of BLAS
 _PANEL = 128  # reflections applied together
-_WIDE = 512  # columns updated together: bounds the temporary
 
 
 def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: float) -> Filling:
@@ -38,7 +38,8 @@ def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: fl
     fill = filling(work, laws.normal(0.0, 1.0, made_in), None)
 
     def make(stream: Stream) -> None:
-        fill(stream)
+        with alone():
+            fill(stream)
         for expert in work.reshape(experts, outputs, -1):
             haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, gain)
         if work is not weights:
@@ -66,12 +67,15 @@ def haar(matrix: np.ndarray, gain: float) -> None:
 
 def _in_panels(matrix: np.ndarray) -> None:
     columns = matrix.shape[1]
+    room = np.empty((2, min(_PANEL, columns) * columns), matrix.dtype)
     for begin in range((columns - 1) // _PANEL * _PANEL, -1, -_PANEL):
         end = min(begin + _PANEL, columns)
         vectors, factor, signs = _reflections(matrix[begin:, begin:end])
-        _apply(vectors, factor, matrix[begin:, end:], end - begin)
+        _apply(vectors, factor, matrix[begin:, end:], room)
         matrix[:begin, begin:end] = 0
-        matrix[begin:, begin:end] = -vectors @ (factor @ _adjoint(vectors[: end - begin]))
+        weights = np.empty_like(factor)
+        product(1, factor, _adjoint(vectors[: end - begin]), 0, weights)
+        product(-1, vectors, weights, 0, matrix[begin:, begin:end])
         np.einsum("ii->i", matrix[begin:end, begin:end])[...] += 1
         matrix[begin:, begin:end] *= signs
 
@@ -99,7 +103,9 @@ def _reflections(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     heads, norms = np.where(norms == 0, 1.0, heads), np.where(norms == 0, 1.0, norms)
     signs = np.copysign(1.0, heads) if real else _phases(heads)
     np.fill_diagonal(vectors, heads + signs * norms)
-    triangle = np.triu(_adjoint(vectors) @ vectors, 1).astype(heads.dtype)
+    triangle = np.empty((count, count), normals.dtype)
+    product(1, _adjoint(vectors), vectors, 0, triangle)
+    triangle = np.triu(triangle, 1).astype(heads.dtype)
     triangle[np.arange(count), np.arange(count)] = norms * (norms + abs(heads))
     factor, singular = (lapack.dtrtri if real else lapack.ztrtri)(triangle)
     assert not singular, "a reflection has no length"
@@ -112,10 +118,11 @@ def _phases(numbers: np.ndarray) -> np.ndarray:
     return np.where(lengths == 0, 1.0, numbers / np.where(lengths == 0, 1.0, lengths))
 
 
-def _apply(vectors: np.ndarray, factor: np.ndarray, rest: np.ndarray, count: int) -> None:
-    """``rest -= V T V' rest``, whose first ``count`` rows are not made yet: they are zero."""
-    for begin in range(0, rest.shape[1], _WIDE):
-        panel = rest[:, begin : begin + _WIDE]
-        weights = factor @ (_adjoint(vectors[count:]) @ panel[count:])
-        panel[count:] -= vectors[count:] @ weights
-        panel[:count] = -vectors[:count] @ weights
+def _apply(vectors: np.ndarray, factor: np.ndarray, rest: np.ndarray, room: np.ndarray) -> None:
+    """``rest -= V T V' rest``, whose first rows, as many as V has columns, are not made yet: they are zero."""
+    count, columns = vectors.shape[1], rest.shape[1]
+    inner, weights = (one[: count * columns].reshape(count, columns) for one in room)
+    product(1, _adjoint(vectors[count:]), rest[count:], 0, inner)
+    product(1, factor, inner, 0, weights)
+    product(-1, vectors[count:], weights, 1, rest[count:])
+    product(-1, vectors[:count], weights, 0, rest[:count])

@@ -4,17 +4,20 @@ GNU OpenMP kills a forked child at its first parallel region, and the workqueue 
 once: each case runs in a process of its own, from whose death the others are safe.
 """
 
+import contextlib
 import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from test_determinism import CENTRE, LARGE, NORMAL, TAIL, UNIFORM, digest, output_of, python
 
 import numbainit as init
+from numbainit.targets.cpu import launch
 
 # ---- Python threads ----
 
@@ -50,6 +53,18 @@ def test_concurrent_fills_on_the_workqueue_layer():
     print(test_launch.concurrent_failures(), numba.threading_layer())
     """
     assert output_of(python(code, NUMBA_THREADING_LAYER="workqueue")) == "0 workqueue\n"
+
+
+def test_alone_is_one_thread_of_this_python_thread_until_it_ends():
+    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
+    before, inside, elsewhere = launch.threads(), [], []
+    with contextlib.suppress(KeyError), launch.alone():
+        inside += [launch.threads(), launch.on_one_thread(1 << 30)]
+        thread = threading.Thread(target=lambda: elsewhere.append(launch.threads()))
+        thread.start()
+        thread.join()
+        raise KeyError
+    assert (inside, launch.threads(), elsewhere) == ([1, True], before, [numba.config.NUMBA_NUM_THREADS])
 
 
 def test_a_shared_generator_gives_each_thread_another_draw():

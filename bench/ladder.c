@@ -3,7 +3,7 @@
    ladder.py compiles this, compares its bits with numbainit's, and times it. Each rung adds one step: a constant, words in
    one of two layouts, floats of them. Vectors are those of GCC and Clang. What these have no operator for (the product of
    even 32-bit lanes, fma, sqrt, selects) is named for AVX2 and AVX-512, and elsewhere left to a loop, which Clang makes
-   vectors of and GCC does not. Compile with -ffp-contract=off: each rounding is written out, as in numbainit/scalar.
+   vectors of and GCC does not. Compile with -ffp-contract=off: each rounding is written out, as in numbainit/maths.
 
    A count of values is a multiple of CHUNK, memory begins at a multiple of 64 bytes, and no counter reaches 2^32. */
 
@@ -254,7 +254,7 @@ INLINE void next(U32 *words, Source *it, Stream s, uint32_t purpose, enum Layout
         words_together(words, it, registers);
 }
 
-/* ---- words to floats, as in numbainit/scalar/laws.py and elementary.py ---- */
+/* ---- words to floats, as in numbainit/maths/laws.py and elementary.py ---- */
 
 INLINE F32 uniform32(U32 word, Numbers to) {
     F32 u = __builtin_convertvector((I32)(word >> 8), F32) * 0x1p-24f;

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 
 from numbainit.initializers import Initializer
-from numbainit.recipes.recipe import Change, Fill, Part
-from numbainit.recipes.recipe import Step as Known
+from numbainit.recipes.steps import Change, Fill, Part
+from numbainit.recipes.steps import Step as Known
 from numbainit.torch.fills import SMALL, initializer
 from numbainit.torch.histories import flat, replaced
 from numbainit.torch.locations import View, view_of

@@ -124,11 +124,44 @@ def set_bits(mask: Value) -> Iterator[Value]:
     """
     rest = Variable(mask)
     with repeat(lambda: rest.get() != 0, mask.builder):
-        now = rest.get()
-        count = ir.FunctionType(now.ir.type, [now.ir.type, ir.IntType(1)])
-        trailing = mask.builder.module.declare_intrinsic(f"llvm.cttz.i{mask.kind.bits}", fnty=count)
-        yield Value(mask.builder, mask.builder.call(trailing, [now.ir, ir.IntType(1)(1)]), mask.kind)
-        rest.set(now & (now - 1))
+        yield _lowest(rest.get())
+        rest.set(_without_lowest(rest.get()))
+
+
+def append(mask: Value, value: Callable[[Value], Value], end: Variable, usual: int) -> None:
+    """Store ``value(bit)`` for each set bit of an integer, from the lowest, at ``end``, an address that moves on.
+
+    A loop over bits ends where no processor foresees it. So as many as are usual are stored whether there are that
+    many or not: what is behind the end is garbage, and is given numbers of bits that are not set, up to their width.
+    """
+    with when(mask != 0):
+        start, after, rest = end.get(), Variable(end.get()), mask
+        for _ in range(usual):
+            item = value(_lowest(rest))
+            size, rest = bytes_of(item.kind), _without_lowest(rest)
+            store(item, after.get())
+            after.set(after.get() + size)
+        for bit in set_bits(rest):
+            store(value(bit), after.get())
+            after.set(after.get() + size)
+        end.set(start + uint64(_bits(mask)) * size)
+
+
+def _lowest(mask: Value) -> Value:
+    """The number of the lowest set bit; the width where none is set."""
+    count = ir.FunctionType(mask.ir.type, [mask.ir.type, ir.IntType(1)])
+    trailing = mask.builder.module.declare_intrinsic(f"llvm.cttz.i{mask.kind.bits}", fnty=count)
+    return Value(mask.builder, mask.builder.call(trailing, [mask.ir, ir.IntType(1)(0)]), mask.kind)
+
+
+def _without_lowest(mask: Value) -> Value:
+    return mask & (mask - 1)
+
+
+def _bits(mask: Value) -> Value:
+    """How many bits are set."""
+    counting = mask.builder.module.declare_intrinsic(f"llvm.ctpop.i{mask.kind.bits}", [mask.ir.type])
+    return Value(mask.builder, mask.builder.call(counting, [mask.ir]), mask.kind)
 
 
 def parameters(address: Value, count: int) -> list[Value]:

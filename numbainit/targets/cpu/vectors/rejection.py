@@ -8,24 +8,26 @@ them one by one would cost more than all the others.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from numbainit.maths.stream import ATTEMPT
 from numbainit.maths.values import Kind, Value, lane, mask_of, select, uint32, uint64
 from numbainit.targets.cpu.vectors.chunk import CHUNK, Chunk
 from numbainit.targets.cpu.vectors.code import (
     Variable,
+    append,
     bytes_of,
     load,
     number,
     on_stack,
     repeat,
-    set_bits,
     store,
     turns,
 )
 from numbainit.targets.cpu.vectors.words import TURN, turn_of
 
 _GROUP = 16  # rejected values that are redone together
+_USUAL, _AGAIN = 6, 2  # rejected of a turn of 64, and of a group, at 2 sigma; more take a loop
 
 Attempt = Callable[[Value, Value], Value]  # (places in the chunk, tag) → their proposals
 
@@ -34,12 +36,14 @@ def redo_rejected(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, att
     """Replace every value outside [smallest, largest] by that of the first later attempt that lies inside."""
     builder = chunk.out.builder
     places = on_stack(builder, uint32, CHUNK + TURN + _GROUP)
-    rejected = _find(chunk, kind, smallest, largest, places)
+    end = Variable(places)
+    _find(chunk, kind, smallest, largest, end)
     tag = Variable(number(builder, 0))
-    with repeat(lambda: rejected.get() > 0, builder):
+    with repeat(lambda: end.get() > places, builder):
         tag.set(tag.get() + int(ATTEMPT))
-        count, kept = rejected.get(), Variable(number(builder, 0))
-        store(load(places + (count - 1) * 4, uint32).wide(_GROUP), places + count * 4)  # fills the last group up
+        count = (end.get() - places) >> 2
+        store(load(end.get() - 4, uint32).wide(_GROUP), end.get())  # fills the last group up
+        end.set(places)
         with turns((count + (_GROUP - 1)) >> (_GROUP.bit_length() - 1)) as group:
             here = places + group * (4 * _GROUP)
             among = load(here, uint32, _GROUP)
@@ -47,28 +51,25 @@ def redo_rejected(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, att
             _scatter(values, chunk.out, among)
             left = count - group * _GROUP
             genuine = select(left < _GROUP, (number(builder, 1) << (left & (_GROUP - 1))) - 1, (1 << _GROUP) - 1)
-            _append(_outside(values, smallest, largest) & genuine, here, places, kept)
-        rejected.set(kept.get())
+            _keep(_outside(values, smallest, largest) & genuine, here, end)
 
 
-def _find(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, places: Value) -> Variable:
-    """List the places of the values outside the bounds, NaN too; how many they are."""
-    count = Variable(number(chunk.out.builder, 0))
+def _find(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, end: Variable) -> None:
+    """List the places of the values outside the bounds, NaN too."""
     lanes = turn_of(kind.bits)
     with turns(chunk.turns) as turn:
         first = turn * lanes
         values = load(chunk.out + first * bytes_of(kind), kind, lanes)
-        for bit in set_bits(_outside(values, smallest, largest)):
-            store(uint32(first + bit), places + count.get() * 4)
-            count.set(count.get() + 1)
-    return count
+        append(_outside(values, smallest, largest), partial(_place, first), end, _USUAL)
 
 
-def _append(mask: Value, among: Value, places: Value, count: Variable) -> None:
-    """Move those of a group whose bits are set to the end of the list."""
-    for bit in set_bits(mask):
-        store(load(among + bit * 4, uint32), places + count.get() * 4)
-        count.set(count.get() + 1)
+def _place(first: Value, bit: Value) -> Value:
+    return uint32(first + bit)
+
+
+def _keep(mask: Value, here: Value, end: Variable) -> None:
+    """Move those of a group whose bits are set to the end of the list, which never passes the place that they had."""
+    append(mask, lambda bit: load(here + (bit & (_GROUP - 1)) * 4, uint32), end, _AGAIN)
 
 
 def _outside(values: Value, smallest: Value, largest: Value) -> Value:

@@ -7,6 +7,7 @@ from maths.lanes import mapped, traced
 from numbainit.maths.values import Value, float64, uint8, uint32, uint64
 from numbainit.targets.cpu.vectors.code import (
     Variable,
+    append,
     bytes_of,
     copy,
     load,
@@ -98,6 +99,27 @@ def test_set_bits(kind):
         return digits
 
     assert mapped(function, words).tolist() == [by_hand(mask) for mask in words.tolist()]
+
+
+@pytest.mark.parametrize("usual", [1, 3, 8])
+@pytest.mark.parametrize("kind", [uint64, uint32], ids=["64", "32"])
+def test_append(kind, usual):
+    """Numbers of set bits, of more and of fewer than usual, twice in a row: garbage only behind the last."""
+
+    def function(mask, memory):
+        end = Variable(memory)
+        append(mask, lambda bit: uint32(bit) * 2, end, usual)
+        append(mask >> 1, lambda bit: uint32(bit) * 2 + 1, end, usual)
+        return end.get()
+
+    words = WORDS.astype(kind.name)
+    memory = np.zeros((words.size, 2 * 64 + usual), "u4")
+    ends = mapped(function, words, memory.ctypes.data + memory.strides[0] * np.arange(words.size, dtype="u8"))
+    for mask, row, end in zip(words.tolist(), memory, ends.tolist(), strict=True):
+        want = [2 * bit + turn for turn in range(2) for bit in range(kind.bits) if mask >> turn >> bit & 1]
+        assert (end - row.ctypes.data) // 4 == len(want)
+        assert row[: len(want)].tolist() == want
+        assert not row[len(want) + usual :].any()
 
 
 def test_minimum_and_number():

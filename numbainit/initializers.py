@@ -25,7 +25,7 @@ from numbainit.weights.numbers import integer, scalar
 
 A = TypeVar("A")
 _OF_A_CALL = ("tensor", "generator", "block")  # parameters that belong to a call, not to the value
-_NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}  # what JSON has no numbers for
+NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}  # what JSON has no numbers for
 
 
 @functools.cache
@@ -333,6 +333,6 @@ def _from_plain(argument: str, value: Any, default: Any) -> Any:
     if isinstance(default, str):
         return value
     if isinstance(value, (list, tuple)) and len(value) == 2:
-        even, odd = (scalar(argument, _NOT_FINITE.get(half, half) if isinstance(half, str) else half) for half in value)
+        even, odd = (scalar(argument, NOT_FINITE.get(half, half) if isinstance(half, str) else half) for half in value)
         return complex(even, odd)
-    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value
+    return NOT_FINITE.get(value, value) if isinstance(value, str) else value

@@ -44,3 +44,8 @@ def seed(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"got {text!r}; wanted a whole number >= 0, such as 7")
     return number
+
+
+def warn(text: str) -> None:
+    """One line on the standard error, whatever is in the text."""
+    print("numbainit: warning:", " ".join(text.split()), file=sys.stderr)

@@ -1,6 +1,10 @@
 """A parameter's name and shape → the initializer that fills it; a model → a recipe for each of its tensors."""
 
-from numbainit.recipes.recipe import Difference, Recipe
+from numbainit.recipes.difference import Difference
+from numbainit.recipes.library import load, names
+from numbainit.recipes.recipe import Recipe
 from numbainit.recipes.steps import Change, Fill, Weight
+from numbainit.recipes.table import Rules
+from numbainit.recipes.tensors import Tensor
 
-__all__ = ["Change", "Difference", "Fill", "Recipe", "Weight"]
+__all__ = ["Change", "Difference", "Fill", "Recipe", "Rules", "Tensor", "Weight", "load", "names"]

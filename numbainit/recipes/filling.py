@@ -3,49 +3,80 @@
 Fills go straight into the array, whatever its memory, where no number changes them afterwards.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError
 from numbainit.generator import Generator
+from numbainit.initializers import Initializer
 from numbainit.memory.arrays import described, writable
 from numbainit.memory.dtypes import Fillable
-from numbainit.recipes.steps import CHANGES, Change, Fill, Part, Weight
+from numbainit.recipes.steps import CHANGES, Change, Fill, Part, Step, Weight
 from numbainit.weights.blocks import Block
 
 MATRICES = ("orthogonal", "sparse")  # which are one as a whole
 
 
-def checked_shape(name: str, array: Any) -> tuple[int, ...]:
-    """The shape of an array that can be written to."""
-    try:
-        found = described(array, "apply")
-        writable(found, "apply", Fillable((found.dtype,), small=False))
-    except (InvalidTypeError, InvalidValueError) as error:
-        raise type(error)(f"{name!r}: {error}") from None
-    return tuple(found.shape)
+def check_writable(array: Any) -> None:
+    """Raise for what is no array that can be filled in place."""
+    found = described(array, "apply")
+    writable(found, "apply", Fillable((found.dtype,), small=False))
 
 
-def make(weight: Weight, name: str, array: Any, root: Generator) -> None:
-    """Fill the array of a name: all steps, in float32 where small floats are to be rounded once."""
+def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise what :func:`make` would for such a tensor; nothing of its size is made."""
+    if 0 in shape:
+        return
+    for step in steps:
+        if isinstance(step, Change) and dtype.kind in "biu":
+            raise InvalidTypeError(f"{step.name} changes floats, and the dtype is {dtype}")
+        if isinstance(step, Fill):
+            _check_fill(step, shape, dtype)
+
+
+def _check_fill(step: Fill, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """A part without elements is filled, or one of a single element where no part can be made alone."""
+    found, rank, nobody = step.initializer, len(shape), Generator.from_key(0, 0)
+    if dtype.kind in "biu" and not found.draws:
+        if np.array(_constant(found)).astype(dtype) != _constant(found):
+            raise InvalidTypeError(f"{found.label} is no value of {dtype}")
+    elif found.takes_block and dtype.kind not in "biu":
+        found(np.empty((0,) * rank, dtype), nobody, block=Block(shape, (0,) * rank))
+    else:
+        found(np.empty((1,) * rank, dtype), nobody)
+
+
+def can_be_cut(weight: Weight) -> bool:
+    """Whether a piece of it is made at the cost of its own elements."""
+    fills = [step.initializer for step in weight.steps if isinstance(step, Fill)]
+    return all(found.takes_block and found.name not in MATRICES for found in fills)
+
+
+def make(weight: Weight, name: str, array: Any, root: Generator, piece: Part | None = None) -> None:
+    """Fill the array of a name: all steps, in float32 where small floats are to be rounded once.
+
+    ``array`` is all of the tensor, or a piece, the first index along each axis and the one behind the last: its values
+    are those of the whole.
+    """
     array = array.detach() if hasattr(array, "detach") else array  # parts of a leaf are in no graph
     dtype = described(array, "apply").dtype
     changed = any(isinstance(step, Change) for step in weight.steps)
     small = dtype.kind not in "biu" and dtype.itemsize < 4
+    maker = _Maker(name, root, weight.shape, piece or tuple((0, size) for size in weight.shape))
     if not changed and not (small and len(weight.steps) > 1):
         for step in weight.steps:
             assert isinstance(step, Fill)
-            _fill(step, weight.shape, name, array, root, dtype)
+            maker.fill(step, array, dtype)
         return
-    wide = np.empty(weight.shape, np.float32 if small else dtype)
+    wide = np.empty(maker.sizes, np.float32 if small else dtype)
     if not weight.is_whole:
         _copy(array, wide)
     for step in weight.steps:
         if isinstance(step, Fill):
-            _fill(step, weight.shape, name, wide, root, wide.dtype)
-        else:
-            part = wide[_index(step.part)]
+            maker.fill(step, wide, wide.dtype)
+        elif (part := maker.part(step.part, wide)) is not None:
             CHANGES[step.name](part, wide.dtype.type(step.number), out=part)
     _copy(wide, array)
 
@@ -62,23 +93,60 @@ def _copy(source: Any, target: Any) -> None:
         target[...] = source
 
 
-def _fill(step: Fill, shape: tuple[int, ...], name: str, array: Any, root: Generator, dtype: np.dtype) -> None:
-    part = array if step.part is None else array[_index(step.part)]
-    found = step.initializer
-    if dtype.kind in "biu" and not found.draws:
-        part[...] = {"zeros": 0, "ones": 1}.get(found.name, found.arguments.get("val", 0))
-        return
-    key = root.fold_in(step.of or name)
-    if step.part is None:
-        found(part, Generator.from_key(*key.key, draws=step.draw))
-        return
-    starts = [start for start, _ in step.part]
-    if found.name in MATRICES:  # one of its own, made of the number of its first element
-        key = key.fold_in(int(np.ravel_multi_index(starts, shape)))
-        found(part, Generator.from_key(*key.key, draws=step.draw))
-    else:
-        found(part, Generator.from_key(*key.key, draws=step.draw), block=Block(shape, starts))
+class _Maker:
+    """Fills and parts of the piece of a tensor that an array is."""
+
+    def __init__(self, name: str, root: Generator, shape: tuple[int, ...], piece: Part) -> None:
+        self._name, self._root, self._shape, self._piece = name, root, shape, piece
+        self.sizes = tuple(stop - start for start, stop in piece)
+
+    def part(self, part: Part | None, array: Any) -> Any:
+        """What lies of a part in the array; None if nothing does."""
+        if part is None:
+            return array
+        box = _common(part, self._piece)
+        return None if box is None else array[_within(box, self._piece)]
+
+    def fill(self, step: Fill, array: Any, dtype: np.dtype) -> None:
+        found, whole = step.initializer, tuple((0, size) for size in self._shape)
+        asked = whole if step.part is None else step.part
+        box, part = _common(asked, self._piece), self.part(step.part, array)
+        if part is None or box is None:
+            return
+        if dtype.kind in "biu" and not found.draws:
+            part[...] = _constant(found)
+            return
+        key = self._root.fold_in(step.of or self._name)
+        if not (found.takes_block and found.name not in MATRICES):
+            self._fill_matrix(step, key, asked, box, part, dtype)
+        elif box == whole:
+            found(part, Generator.from_key(*key.key, draws=step.draw))
+        else:
+            block = Block(self._shape, [start for start, _ in box])
+            found(part, Generator.from_key(*key.key, draws=step.draw), block=block)
+
+    def _fill_matrix(self, step: Fill, key: Generator, asked: Part, box: Part, part: Any, dtype: np.dtype) -> None:
+        """One of its own, made as a whole, and of the number of its first element where it is a part."""
+        if step.part is not None:
+            key = key.fold_in(int(np.ravel_multi_index([start for start, _ in asked], self._shape)))
+        generator = Generator.from_key(*key.key, draws=step.draw)
+        if box == asked:
+            step.initializer(part, generator)
+        else:
+            made = step.initializer(np.empty([stop - start for start, stop in asked], dtype), generator)
+            part[...] = made[_within(box, asked)]
 
 
-def _index(part: Part | None) -> Any:
-    return ... if part is None else tuple(slice(*ends) for ends in part)
+def _common(first: Part, second: Part) -> Part | None:
+    """What lies in both; None for nothing."""
+    box = tuple((max(a, c), min(b, d)) for (a, b), (c, d) in zip(first, second, strict=True))
+    return box if all(start < stop for start, stop in box) else None
+
+
+def _within(box: Part, piece: Part) -> tuple[slice, ...]:
+    """A box as an index of the array that is a piece."""
+    return tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(box, piece, strict=True))
+
+
+def _constant(found: Initializer) -> Any:
+    return {"zeros": 0, "ones": 1}.get(found.name, found.arguments.get("val", 0))

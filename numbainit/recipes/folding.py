@@ -46,6 +46,12 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     return found
 
 
+def aligned(rows: Sequence[tuple[str, str, str]]) -> str:
+    """The rows as text, in columns."""
+    widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
+    return "\n".join(f"{name:{widths[0]}}  {shape:{widths[1]}}  {text}".rstrip() for name, shape, text in rows)
+
+
 Row = tuple[list[set[int]], list[tuple[tuple[int, ...], list[str]]]]
 
 

@@ -1,4 +1,4 @@
-"""The name of each tensor of a model → how its values are made: a recipe, recorded from code or written by hand.
+"""The name of each tensor of a model → how its values are made: a recipe, recorded from code or made by rules.
 
 It needs nothing but arrays: what :func:`numbainit.torch.record` has seen of a torch model fills the weights of a JAX or
 a NumPy model too, with the values that the torch model gets. What is neither drawn nor constant, nor these changed by a
@@ -7,15 +7,19 @@ factor or a summand, it can describe, but not make.
 
 import fnmatch
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
-from numbainit.recipes.filling import checked_shape, make
-from numbainit.recipes.folding import folded
+from numbainit.recipes import toml
+from numbainit.recipes.difference import Difference, are_alike
+from numbainit.recipes.filling import check, check_writable, make
+from numbainit.recipes.folding import aligned, folded
 from numbainit.recipes.steps import Weight
+from numbainit.recipes.tensors import Held, held_by
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
 
 FORMAT = "numbainit-recipe-1"
@@ -43,11 +47,11 @@ class Recipe(Mapping[str, Weight]):
     >>> print(recipe)
     layers.{0..7}.weight  [4, 3]  normal(std=0.02)
     >>> arrays = {name: np.empty(weight.shape, weight.dtype) for name, weight in recipe.items()}
-    >>> recipe.apply(arrays, generator=0)
+    >>> arrays = recipe.apply(arrays, generator=0)
     >>> want = init.normal((4, 3), std=0.02, generator=init.Generator(0).fold_in("layers.5.weight"))
     >>> bool((arrays["layers.5.weight"] == want).all())
     True
-    >>> Recipe.from_json(recipe.to_json()) == recipe
+    >>> Recipe.from_json(recipe.to_json()) == recipe == Recipe.from_toml(recipe.to_toml())
     True
     """
 
@@ -78,14 +82,17 @@ class Recipe(Mapping[str, Weight]):
     def __str__(self) -> str:
         rows = folded((name, str(list(weight.shape)), weight.label) for name, weight in self._weights.items())
         rows += folded((name, "", f"tied to {of}") for name, of in self.ties.items())
-        return _table(rows)
+        return aligned(rows)
 
     def __repr__(self) -> str:
         counts = ((status, len(self.names(status))) for status in ("drawn", "constant", "computed", "untouched"))
         return f"<Recipe of {len(self)} tensors: {', '.join(f'{count} {status}' for status, count in counts if count)}>"
 
-    def diff(self, other: "Recipe") -> "Difference":
+    def diff(self, other: "Recipe", rtol: float = 0.0) -> Difference:
         """What another recipe has otherwise, by name; false if that is nothing.
+
+        Initializers whose numbers follow from fans are compared by these numbers, which may differ by a share of
+        ``rtol``: a framework may have computed them in another order.
 
         Examples
         --------
@@ -100,26 +107,32 @@ class Recipe(Mapping[str, Weight]):
             raise InvalidTypeError(f"diff takes another Recipe, got {type(other).__name__}")
         names = [*self, *(name for name in other if name not in self)]
         pairs = {name: (self.get(name), other.get(name)) for name in names}
-        return Difference({name: pair for name, pair in pairs.items() if pair[0] != pair[1]})
+        return Difference({name: pair for name, pair in pairs.items() if not are_alike(*pair, rtol)})
 
-    def apply(self, target: Any, generator: GeneratorLike = 0, ignore: Iterable[str] = ()) -> None:
+    def apply(self, target: Any, generator: GeneratorLike = 0, ignore: Iterable[str] = ()) -> Any:
         """Fill arrays in place, each with the values of its name.
 
         Parameters
         ----------
-        target : mapping or torch.nn.Module
-            Name → writable array, of the weight's shape and any float dtype; or a module, whose tensors have names. It
-            need not have all weights of the recipe. Tied arrays are filled alike.
+        target : mapping, or torch, flax or Keras model
+            Name → writable array, of the weight's shape and any float dtype; also nested, as trees of parameters of JAX
+            are: the name is then the path, with dots. It need not have all weights of the recipe. Tied arrays are
+            filled alike.
         generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
             Each tensor's is ``fold_in(name)`` of it. None: the next child of the default generator.
         ignore : iterable of str
             Names, or patterns such as ``"*.dt_bias"``, of arrays that are left as they are.
 
+        Returns
+        -------
+        The target; where its arrays are JAX's, which cannot be written to, a new mapping of new ones.
+
         Raises
         ------
         InvalidValueError, InvalidTypeError
-            Before anything is written: a name that the recipe does not know, another shape, a parameter that is
-            computed or untouched in the recipe. Buffers of that kind are left as they are.
+            Before anything is written: a name that the recipe does not know, another shape, a dtype that an initializer
+            does not fill, a parameter that is computed or untouched in the recipe. Buffers of that kind are left as
+            they are.
 
         Notes
         -----
@@ -129,35 +142,38 @@ class Recipe(Mapping[str, Weight]):
         """
         if isinstance(ignore, str) or not isinstance(ignore, Iterable):
             raise InvalidTypeError(f"ignore holds names or patterns, got {ignore!r}: pass ({ignore!r},)")
-        patterns = tuple(ignore)
-        chosen = {
-            name: array
-            for name, array in _arrays(target).items()
-            if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-        }
-        plan = [(self.ties.get(name, name), array) for name, array in chosen.items() if self._holds(name, array)]
+        patterns, holding = tuple(ignore), held_by(target, "apply")
+        chosen = [one for one in holding.held if not any(fnmatch.fnmatchcase(one.tensor.name, p) for p in patterns)]
+        known: set[Any] = set()
+        plan = [one for one in chosen if self._makes(one, known)]
         root = default_generator.spawn(1)[0] if generator is None else as_generator(generator)
-        for name, array in plan:
-            make(self[name], name, array, root)
+        for tensor, array, put in plan:
+            new = np.empty(tensor.shape, tensor.numpy_dtype) if put else array
+            name = self.ties.get(tensor.name, tensor.name)
+            make(self[name], name, new, root)
+            if put:
+                put(new)
+        return holding.result()
 
-    def _holds(self, name: str, array: Any) -> bool:
+    def _makes(self, held: Held, known: set[Any]) -> bool:
         """Whether an array is to be filled; an error if it should be and cannot."""
+        name, shape = held.tensor.name, held.tensor.shape
         weight = self.get(self.ties.get(name, name))
         if weight is None:
             hint = suggestion(name, [*self, *self.ties])
             raise InvalidValueError(f"the recipe has no {name!r}; {hint}Take it out, or let it pass by ignore=")
-        shape = checked_shape(name, array)
         if shape != weight.shape:
             raise InvalidValueError(f"{name!r} has shape {shape}, and {weight.shape} in the recipe")
-        if not math.prod(shape):
-            return False
         can = weight.status in ("drawn", "constant")
-        if weight.is_parameter and not can:
+        if held.tensor.size and weight.is_parameter and not can:
             raise InvalidValueError(
                 f"{name!r} cannot be made from the recipe ({weight.label}): fill it yourself, and let it pass "
                 "by ignore="
             )
-        return can
+        if not held.tensor.size or not can:
+            return False
+        _check(weight, held, known)
+        return True
 
     def to_json(self) -> str:
         """The recipe as text, one tensor a line."""
@@ -176,8 +192,25 @@ class Recipe(Mapping[str, Weight]):
         """
         try:
             facts = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidValueError(f"this is no recipe: {error!r}") from None
+        return cls._read(facts)
+
+    def to_toml(self) -> str:
+        """The recipe as TOML, one tensor a line."""
+        tensors = {name: weight_to_dict(one) for name, one in self._weights.items()}
+        return toml.written({"format": FORMAT, "ties": self.ties, "tensors": tensors})
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Recipe":
+        """The recipe whose :meth:`to_toml` this is; errors as of :meth:`from_json`."""
+        return cls._read(toml.read(text))
+
+    @classmethod
+    def _read(cls, facts: Any) -> "Recipe":
+        try:
             known = facts["format"]
-        except (ValueError, TypeError, KeyError) as error:
+        except (TypeError, KeyError) as error:
             raise InvalidValueError(f"this is no recipe: {error!r}") from None
         if known != FORMAT:
             raise InvalidValueError(f"the format of this recipe is {known!r}, and {FORMAT!r} is known")
@@ -188,53 +221,14 @@ class Recipe(Mapping[str, Weight]):
             raise InvalidValueError(f"this recipe cannot be read: {error!r}") from None
 
 
-class Difference(Mapping[str, "tuple[Weight | None, Weight | None]"]):
-    """Name → the weights of two recipes, where they differ; None in the one that has none."""
-
-    def __init__(self, pairs: "Mapping[str, tuple[Weight | None, Weight | None]]") -> None:
-        self._pairs = dict(pairs)
-
-    def __getitem__(self, name: str) -> "tuple[Weight | None, Weight | None]":
-        return self._pairs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __str__(self) -> str:
-        return _table(folded((name, *_change(*pair)) for name, pair in self._pairs.items()))
-
-    def __repr__(self) -> str:
-        return f"<Difference of {len(self)} tensors>"
-
-
-def _change(mine: Weight | None, theirs: Weight | None) -> tuple[str, str]:
-    shapes = [str(list(one.shape)) for one in (mine, theirs) if one is not None]
-    shape = " → ".join(dict.fromkeys(shapes))
-    labels = ["not there" if one is None else one.label for one in (mine, theirs)]
-    if mine is not None and theirs is not None and labels[0] == labels[1]:
-        labels = [f"{mine.dtype} {_kind(mine)}", f"{theirs.dtype} {_kind(theirs)}"]
-    return shape, " → ".join(labels)
-
-
-def _kind(weight: Weight) -> str:
-    return "parameter" if weight.is_parameter else "buffer"
-
-
-def _table(rows: "list[tuple[str, str, str]]") -> str:
-    widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
-    return "\n".join(f"{name:{widths[0]}}  {shape:{widths[1]}}  {text}".rstrip() for name, shape, text in rows)
-
-
-def _arrays(target: Any) -> Mapping[str, Any]:
-    if isinstance(target, Mapping):
-        return target
-    if hasattr(target, "named_parameters"):
-        from numbainit.torch.names import checked_module, named_tensors
-
-        return {one.name: one.tensor for one in named_tensors(checked_module(target, "apply"))}
-    raise InvalidTypeError(
-        f"apply takes a mapping from names to arrays, or a torch.nn.Module, got {type(target).__name__}"
-    )
+def _check(weight: Weight, held: Held, known: set[Any]) -> None:
+    """Raise what filling would, before any tensor is filled; ``known`` are what was checked already."""
+    try:
+        if held.put is None:
+            check_writable(held.array)
+        key = id(weight.steps), held.tensor.dtype
+        if key not in known:
+            check(weight.steps, weight.shape, held.tensor.numpy_dtype)
+            known.add(key)
+    except (InvalidTypeError, InvalidValueError) as error:
+        raise type(error)(f"{held.tensor.name!r}: {error}") from None

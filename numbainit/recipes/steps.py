@@ -1,5 +1,7 @@
 """What is done to a tensor, one step after the other → a value that says so: a weight, of fills and changes."""
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,6 +10,7 @@ import numpy as np
 from numbainit.initializers import Initializer
 
 _MOST_STEPS = 8  # that are shown
+_MOST_PARTS = 64  # that are looked at
 CHANGES = {"add": np.add, "div": np.divide, "mul": np.multiply}
 
 Part: TypeAlias = tuple[tuple[int, int], ...]
@@ -90,8 +93,15 @@ class Weight:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the steps begin with a fill of all elements, so that it does not matter what there was before."""
-        return bool(self.steps) and isinstance(self.steps[0], Fill) and self.steps[0].part is None
+        """Whether the steps begin with fills of all elements, so that it does not matter what there was before."""
+        parts = []
+        for step in itertools.takewhile(lambda step: isinstance(step, Fill), self.steps):
+            if step.part is None:
+                return True
+            parts.append(step.part)
+        sizes = [math.prod(stop - start for start, stop in part) for part in parts]
+        apart = all(are_apart(*pair) for pair in itertools.combinations(parts[:_MOST_PARTS], 2))
+        return bool(parts) and len(parts) <= _MOST_PARTS and apart and sum(sizes) == math.prod(self.shape)
 
     @property
     def label(self) -> str:
@@ -101,6 +111,11 @@ class Weight:
         steps = [step.label for step in self.steps[:_MOST_STEPS]]
         steps += [f"and {len(self.steps) - _MOST_STEPS} more"] * (len(self.steps) > _MOST_STEPS)
         return "; ".join(steps if self.is_whole else ["untouched", *steps])
+
+
+def are_apart(first: Part, second: Part) -> bool:
+    """Whether two parts have no element in common."""
+    return any(max(a, c) >= min(b, d) for (a, b), (c, d) in zip(first, second, strict=True))
 
 
 def _place(part: Part | None) -> str:

@@ -13,29 +13,34 @@ Examples
 (True, [0.0, 0.0])
 """
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import torch
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
+from numbainit.generator import GeneratorLike, as_generator
 from numbainit.initializers import Initializer
-from numbainit.memory.arrays import Array, described, writable
-from numbainit.memory.dtypes import Fillable
-from numbainit.memory.libraries import written
-from numbainit.recipes.rules import Rule, apply, check, initializer_for
-from numbainit.recipes.rules import initializer as initializer_of
-from numbainit.recipes.rules import rules as table_of
+from numbainit.recipes import Recipe, Rules, load
+from numbainit.recipes.default import default
+from numbainit.recipes.default import initializer as initializer_of
+from numbainit.recipes.filling import check_writable, make
+from numbainit.recipes.steps import Fill
+from numbainit.recipes.tensors import Tensor, tensor_of
+from numbainit.torch.names import Named, named_tensors
 
 __all__ = ["initialize", "initializer"]
 
 M = TypeVar("M", bound="torch.nn.Module")
-_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, generator: GeneratorLike = None) -> M:
+def initialize(
+    module: M,
+    rules: Rules | Recipe | Initializer | str | None = None,
+    *,
+    generator: GeneratorLike = None,
+    variables: Mapping[str, Any] | None = None,
+) -> M:
     """Fill the parameters of a module, and the statistics of its normalisation layers, by rules.
 
     Parameters
@@ -43,12 +48,15 @@ def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, 
     module : torch.nn.Module
         On the CPU or CUDA GPUs. Parameters may need gradients, have any strides, and be tied: a tied one is filled
         once, under the first of its names.
-    rules : Initializer or iterable of Rule, optional
-        An initializer for all but biases, norm weights and statistics (see :mod:`numbainit.recipes.rules`), or a table
-        of your own, of which the first row that applies decides. None: ``Initializer("normal", std=0.02)``.
+    rules : Rules, Recipe, Initializer or str, optional
+        Rules, or the name of some that are built in (:func:`numbainit.recipes.names`) or the path of a file; a recipe;
+        or an initializer for all but biases, norm weights and statistics, which the rules ``default`` then take. None:
+        ``Initializer("normal", std=0.02)``.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         Each parameter's is ``fold_in(name)`` of it: neither order nor the other parameters matter, and neither do its
         draws. None: the next child of the default generator, so other values at each call.
+    variables : mapping, optional
+        Name → number, of the rules' variables that names and shapes do not say.
 
     Returns
     -------
@@ -58,12 +66,16 @@ def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, 
     ------
     InvalidTypeError, InvalidValueError
         Before anything is written: parameters on the meta device or without a shape yet, tensors that numbainit cannot
-        fill, a parameter that no rule applies to, arguments that an initializer refuses.
+        fill, parameters that no rule takes, arguments that an initializer refuses.
+
+    Warns
+    -----
+    UserWarning
+        Parameters whose law a name only hints at; rules that take nothing.
 
     Notes
     -----
-    Buffers named ``running_mean``, ``running_var`` and ``num_batches_tracked`` are filled as the rules say. Others
-    (masks, position tables) hold what their module has computed, and are left as they are.
+    Buffers that no rule takes (masks, position tables) hold what their module has computed, and are left as they are.
 
     Examples
     --------
@@ -74,9 +86,9 @@ def initialize(module: M, rules: Iterable[Rule] | Initializer | None = None, *, 
     >>> initialize(model, kaiming, generator=7) is model
     True
     """
-    table, root = _table(rules), _root(generator)
-    for name, tensor, array, found in _plan(table, _checked(module)):
-        _fill(tensor, array, found, root.fold_in(name))
+    found = _tensors(_checked(module))
+    recipe = rules if isinstance(rules, Recipe) else _rules(rules).recipe(_described(found), variables)
+    recipe.apply({one.name: one.tensor for one in found}, generator)
     return module
 
 
@@ -91,7 +103,7 @@ def initializer(
     Parameters
     ----------
     name, **arguments
-        As for :func:`numbainit.recipes.rules.initializer`.
+        As for :func:`numbainit.recipes.default.initializer`.
     generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
         An int makes a generator once, here: later calls go on with it.
 
@@ -103,29 +115,36 @@ def initializer(
     >>> model.apply(initializer("xavier_uniform", gain=0.5, generator=0)) is model
     True
     """
-    table, source = _table(initializer_of(name, **arguments)), as_generator(generator)
+    rules, source = _rules(initializer_of(name, **arguments)), as_generator(generator)
 
     def fill(module: "torch.nn.Module") -> "torch.nn.Module":
-        for _, tensor, array, found in _plan(table, _checked(module), recurse=False):
-            _fill(tensor, array, found, source)
+        found = [one for one in _tensors(_checked(module)) if "." not in one.name]
+        recipe = rules.recipe(_described(found))
+        chosen = [(one.tensor, recipe[one.name]) for one in found if recipe[one.name].steps and one.tensor.numel()]
+        for tensor, _ in chosen:
+            check_writable(tensor)
+        for tensor, weight in chosen:
+            (step,) = weight.steps
+            if isinstance(step, Fill) and step.initializer.draws:
+                step.initializer(tensor, source)
+            else:
+                make(weight, "", tensor, source)
         return module
 
     return fill
 
 
-Plan: TypeAlias = "list[tuple[str, torch.Tensor, Array, Initializer]]"
-
-
-def _plan(table: tuple[Rule, ...], module: "torch.nn.Module", recurse: bool = True) -> Plan:
-    """Each tensor with its memory and its initializer; what can be refused is refused before anything is written."""
-    found = [(name, tensor, _fillable(name, tensor)) for name, tensor in _named_tensors(module, recurse)]
-    return [(name, tensor, array, _initializer(table, name, array)) for name, tensor, array in found]
-
-
-def _fill(tensor: "torch.Tensor", array: Array, found: Initializer, generator: Generator) -> None:
-    if array.size:
-        apply(found, array, generator)
-        written(tensor)
+def _rules(rules: Any) -> Rules:
+    if rules is None or isinstance(rules, Initializer):
+        return default(rules or initializer_of("normal"))
+    if isinstance(rules, str):
+        return load(rules)
+    if not isinstance(rules, Rules):
+        raise InvalidTypeError(
+            "rules must be a numbainit.Initializer, numbainit.recipes.Rules or the name of some, or a Recipe, got "
+            f"{rules!r}: pass numbainit.Initializer('normal', std=0.02)"
+        )
+    return rules
 
 
 def _checked(module: Any) -> "torch.nn.Module":
@@ -137,53 +156,16 @@ def _checked(module: Any) -> "torch.nn.Module":
     return module
 
 
-def _named_tensors(module: "torch.nn.Module", recurse: bool = True) -> "Iterator[tuple[str, torch.Tensor]]":
-    yield from module.named_parameters(recurse=recurse)
-    for name, buffer in module.named_buffers(recurse=recurse):
-        if name.rpartition(".")[2] in _STATISTICS:
-            yield name, buffer
-
-
-def _table(rules: Iterable[Rule] | Initializer | None) -> tuple[Rule, ...]:
-    if rules is None or isinstance(rules, Initializer):
-        return table_of(rules or initializer_of("normal"))
-    table = tuple(rules) if isinstance(rules, Iterable) and not isinstance(rules, str) else (rules,)
-    for rule in table:
-        if not isinstance(rule, Rule):
-            raise InvalidTypeError(
-                f"rules must be a numbainit.Initializer, or Rules, got {rule!r}: pass "
-                "numbainit.Initializer('normal', std=0.02)"
+def _tensors(module: "torch.nn.Module") -> list[Named]:
+    """All that have memory to fill."""
+    found = named_tensors(module)
+    for one in found:
+        if torch.nn.parameter.is_lazy(one.tensor):
+            raise InvalidValueError(
+                f"{one.name!r} has no shape yet: run the module once on an input, which gives it one"
             )
-    return table
-
-
-def _root(generator: GeneratorLike) -> Generator:
-    return default_generator.spawn(1)[0] if generator is None else as_generator(generator)
-
-
-def _initializer(table: tuple[Rule, ...], name: str, array: Array) -> Initializer:
-    """The initializer of a parameter, which it would not refuse."""
-    found = initializer_for(table, name, array.shape, array.dtype)
-    if array.size:
-        with _named(name):
-            check(found, array.shape, array.dtype)
     return found
 
 
-def _fillable(name: str, tensor: "torch.Tensor") -> Array:
-    """The memory of a tensor, described after every check."""
-    if torch.nn.parameter.is_lazy(tensor):
-        raise InvalidValueError(f"{name!r} has no shape yet: run the module once on an input, which gives it one")
-    with _named(name):
-        array = described(tensor, "initialize")
-        checked: Array = writable(array, "initialize", Fillable((array.dtype,), small=False))
-    return checked
-
-
-@contextlib.contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Errors say which parameter they are about."""
-    try:
-        yield
-    except (InvalidTypeError, InvalidValueError) as error:
-        raise type(error)(f"{name!r}: {error}") from None
+def _described(found: list[Named]) -> list[Tensor]:
+    return [tensor_of(one.name, one.tensor, one.kind, one.is_parameter) for one in found]

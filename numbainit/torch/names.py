@@ -17,12 +17,13 @@ Renamed: TypeAlias = "Mapping[str, str] | Callable[[str], str] | None"
 
 
 class Named(NamedTuple):
-    """A tensor of a model: its name there, the name that its generator comes from, and whether it is a parameter."""
+    """A tensor of a model: its name there, that of its generator, whether it is a parameter, its module's class."""
 
     name: str
     key: str
     tensor: torch.Tensor
     is_parameter: bool
+    kind: str
 
 
 def named_tensors(
@@ -36,7 +37,7 @@ def named_tensors(
     found: list[Named] = []
     seen: set[int] = set()
     renamed: dict[str, str] = {}
-    for name, tensor, is_parameter in _walked(module):
+    for name, tensor, is_parameter, kind in _walked(module):
         if id(tensor) in seen:
             continue
         seen.add(id(tensor))
@@ -47,7 +48,7 @@ def named_tensors(
                 "its own, and say aliases= where they are tied"
             )
         renamed[key] = name
-        found.append(Named(name, _text(name, (aliases or {}).get(key, key)), tensor, is_parameter))
+        found.append(Named(name, _text(name, (aliases or {}).get(key, key)), tensor, is_parameter, kind))
     return found
 
 
@@ -82,12 +83,12 @@ def _all_modules(module: torch.nn.Module, prefix: str) -> Iterator[tuple[torch.n
             yield from _all_modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.")
 
 
-def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool]]:
+def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool, str]]:
     for inner, path in _modules(module, "", set()):
         for tensors, are_parameters in ((inner._parameters, True), (inner._buffers, False)):
             for name, tensor in tensors.items():
                 if tensor is not None:
-                    yield path + name, tensor, are_parameters
+                    yield path + name, tensor, are_parameters, type(inner).__name__
 
 
 def _modules(module: torch.nn.Module, prefix: str, seen: set[int]) -> Iterator[tuple[torch.nn.Module, str]]:

@@ -19,7 +19,7 @@ from cases import thinned
 from numbainit import init
 from numbainit.command import cli
 from numbainit.generator import Generator
-from numbainit.recipes import models, rules
+from numbainit.recipes import default, models
 
 SMALL = {
     "fc.weight": {"dtype": "F32", "shape": [40, 30]},
@@ -181,7 +181,7 @@ def test_constant_initializers(small, out, name, value):
     assert (load_file(out / "m")["conv.weight"] == value).all()
 
 
-@pytest.mark.parametrize("name", rules.choices())
+@pytest.mark.parametrize("name", default.choices())
 def test_every_initializer_runs(tmp_path, out, name):
     """On a matrix, or a kernel; with each argument that has no default."""
     needed = {"constant": ("--val", "2.5"), "sparse": ("--sparsity", "0.5")}.get(name, ())
@@ -190,7 +190,7 @@ def test_every_initializer_runs(tmp_path, out, name):
     header.write_text(json.dumps({"w": {"dtype": "F32", "shape": shape}}))
     assert run("init", header, "-o", out / "m", "--init", name, *needed, "--seed", 3) == 0
     arguments = {word.removeprefix("--"): float(value) for word, value in [needed] if needed} if needed else {}
-    wanted = rules.initializer(name, **arguments)(np.empty(shape, "f4"), Generator(3).fold_in("w"))
+    wanted = default.initializer(name, **arguments)(np.empty(shape, "f4"), Generator(3).fold_in("w"))
     assert load_file(out / "m")["w"].tobytes() == wanted.tobytes()
 
 
@@ -257,17 +257,17 @@ def test_what_is_no_number_is_json_all_the_same(small, out, capsys, value):
     with safe_open(out / "m", framework="numpy") as file:
         rules_of_file = json.loads(file.metadata()["rules"], parse_constant=refuse)
     assert rules_of_file["options"] == {"val": value}
-    assert rules_of_file["laws"][-1]["val"] == value
+    assert rules_of_file["initializer"] == {"name": "constant", "val": value}
+    assert rules_of_file["table"]["rules"][-1]["val"] == value
 
 
 def test_the_file_says_every_argument_of_each_law(small, out):
     """Also those that are defaults today."""
     assert run("init", small, "-o", out / "m", "--init", "kaiming_normal", "--mode", "fan_out") == 0
     with safe_open(out / "m", framework="numpy") as file:
-        *_, last = json.loads(file.metadata()["rules"])["laws"]
+        rules = json.loads(file.metadata()["rules"])
     arguments = {"a": 0, "mode": "fan_out", "nonlinearity": "leaky_relu", "layout": None}
-    label = "kaiming_normal(mode='fan_out')"
-    assert last == {"parameters": "all others", "law": label, "name": "kaiming_normal", **arguments}
+    assert rules["initializer"] == {"name": "kaiming_normal", **arguments}
 
 
 def test_the_same_seed_gives_the_same_file(small, out):
@@ -313,13 +313,17 @@ def test_a_file_is_its_own_recipe(small, out):
     recipe = json.loads(metadata["rules"])
     assert recipe["init"] == "trunc_normal"
     assert recipe["options"] == {"std": 0.5}
-    laws = {row["parameters"]: row["law"] for row in recipe["laws"]}
-    assert laws["all others"] == "trunc_normal(std=0.5, a=-1.0, b=1.0)"
-    assert laws["bias"] == "zeros()"
+    assert recipe["initializer"] == {"name": "trunc_normal", "mean": 0.0, "std": 0.5, "a": -1.0, "b": 1.0}
     options = [word for option, value in recipe["options"].items() for word in (f"--{option}", value)]
     again = ("--init", recipe["init"], "--seed", metadata["seed"], "--dtype", "f64", *options)
     assert run("init", path, "-o", out / "again", *again) == 0
     assert (out / "again").read_bytes() == path.read_bytes()
+    table = out.with_name("table.json")
+    table.write_text(json.dumps(recipe["table"]))
+    again = ("--recipe", table, "--seed", metadata["seed"], "--dtype", "f64")
+    assert run("init", path, "-o", out / "again", *again) == 0
+    arrays, wanted = load_file(out / "again"), load_file(path)
+    assert all(arrays[name].tobytes() == wanted[name].tobytes() for name in wanted)
 
 
 def test_a_file_of_another_writer_as_shapes_and_as_output(out):
@@ -398,7 +402,7 @@ def test_help_and_version(words, capsys):
 def test_help_names_every_initializer_and_model(capsys):
     run("init", "--help")
     text = capsys.readouterr().out
-    for name in [*rules.choices(), *models.builtin_names()]:
+    for name in [*default.choices(), *models.builtin_names()]:
         assert name in text
 
 
@@ -533,17 +537,17 @@ def _break_the_second_fill(monkeypatch, error):
 # A real run that stops, and says so, when its file is half full.
 HALF = """
 import signal, sys, time, numbainit.command.cli
-from numbainit.recipes import rules
+from numbainit.command import init
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
-real, calls = rules.apply, []
-def apply(initializer, array, generator):
+real, calls = init.make, []
+def make(*arguments):
     calls.append(1)
     if len(calls) == 4:
         print("half", flush=True)
         time.sleep(300)
-    return real(initializer, array, generator)
-rules.apply = apply
+    return real(*arguments)
+init.make = make
 sys.exit(numbainit.command.cli.main(sys.argv[1:]))
 """
 

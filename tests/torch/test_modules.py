@@ -9,8 +9,9 @@ import pytest
 import numbainit as init
 from numbainit import Initializer
 from numbainit.command import cli
-from numbainit.recipes.rules import Rule, rules
-from numbainit.recipes.rules import initializer as law
+from numbainit.recipes import Recipe, Rules
+from numbainit.recipes.default import default
+from numbainit.recipes.default import initializer as law
 
 pytestmark = pytest.mark.full
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
@@ -51,7 +52,7 @@ def values(module):
         ([], None),
         (["--init", "xavier_uniform", "--gain", "2"], law("xavier_uniform", gain=2.0)),
         (["--init", "kaiming_normal", "--mode", "fan_out"], law("kaiming_normal", mode="fan_out")),
-        (["--init", "trunc_normal", "--std", "0.5"], rules(law("trunc_normal", std=0.5))),
+        (["--init", "trunc_normal", "--std", "0.5"], default(law("trunc_normal", std=0.5))),
     ],
     ids=["default", "xavier_uniform", "kaiming_normal", "trunc_normal"],
 )
@@ -153,13 +154,32 @@ def test_training_goes_on_afterwards():
 
 
 def test_rules_of_your_own():
-    table = [
-        Rule("heads", lambda name, rank, dtype: rank == 2, law("orthogonal", gain=2.0)),
-        Rule("rest", lambda name, rank, dtype: True, Initializer("constant", val=7)),
-    ]
-    layer = initialize(nn.Linear(4, 3), iter(table), generator=0)
+    rules = Rules(
+        [
+            {"match": "*", "kind": "Linear", "rank": 2, "initializer": law("orthogonal", gain=2.0)},
+            {"match": "*", "initializer": "constant", "val": "seven"},
+        ],
+        {"seven": {}},
+    )
+    layer = initialize(nn.Linear(4, 3), rules, generator=0, variables={"seven": 7})
     np.testing.assert_allclose(array(layer.weight @ layer.weight.T), 4 * np.eye(3), atol=1e-5)
     assert layer.bias.tolist() == [7, 7, 7]
+    again = initialize(nn.Linear(4, 3), rules.recipe(nn.Linear(4, 3), {"seven": 7}), generator=0)
+    np.testing.assert_array_equal(array(again.weight), array(layer.weight))
+
+
+def test_rules_by_name():
+    model = initialize(Transformer(), "default", generator=5)
+    np.testing.assert_array_equal(
+        values(model)["stem.0.weight"], values(initialize(Transformer(), generator=5))["stem.0.weight"]
+    )
+
+
+def test_norms_are_known_by_their_kind():
+    model = initialize(nn.Sequential(nn.LayerNorm((4, 6)), nn.Linear(4, 6), nn.PReLU()), generator=0)
+    assert (array(model[0].weight) == 1).all()
+    assert array(model[1].weight).std() < 0.1
+    assert array(model[2].weight).tolist() == [0.25]
 
 
 # ---- initializer ----
@@ -203,25 +223,31 @@ def with_meta():
 
 
 def everything(text):
-    return [Rule("all", lambda name, rank, dtype: True, law(text))]
+    return Rules([{"match": "*", "initializer": law(text)}])
 
 
 REFUSED = [
     (with_meta, {}, init.InvalidValueError, r"'1\.weight': .* torch's meta device.*to_empty\(device="),
     (lambda: nn.Sequential(nn.Linear(3, 2), nn.LazyLinear(3)), {}, init.InvalidValueError, "no shape yet: run the"),
     (expanded, {}, init.InvalidValueError, "'shared': .* share memory"),
-    (lambda: nn.Linear(3, 2), {"rules": []}, init.InvalidValueError, "no rule applies to 'weight' of shape"),
+    (
+        lambda: nn.Linear(3, 2),
+        {"rules": Rules([{"match": "*.gamma", "initializer": "ones"}])},
+        init.InvalidValueError,
+        r"no rule takes 2 parameters: weight \[2, 3\]; bias \[2\]",
+    ),
+    (lambda: nn.Linear(3, 2), {"rules": Recipe({})}, init.InvalidValueError, "the recipe has no 'weight'"),
     (
         lambda: nn.Linear(3, 2),
         {"rules": "normal"},
-        init.InvalidTypeError,
-        "rules must be a numbainit.Initializer, or Rules, got 'normal'",
+        init.InvalidValueError,
+        "no rules are named 'normal'",
     ),
     (
         lambda: nn.Linear(3, 2),
         {"rules": 3},
         init.InvalidTypeError,
-        "rules must be a numbainit.Initializer, or Rules, got 3",
+        "rules must be a numbainit.Initializer, numbainit.recipes.Rules or the name of some, or a Recipe, got 3",
     ),
     (lambda: nn.Linear(3, 2), {"rules": law("kaiming_normal", mode="x")}, init.InvalidValueError, "Mode x not supp"),
     (lambda: nn.Linear(3, 2), {"rules": everything("xavier_normal")}, init.InvalidValueError, "fewer than 2 dimens"),
@@ -276,7 +302,7 @@ def test_an_empty_parameter_is_left_alone():
 
 def test_a_refusal_names_the_parameter():
     module = nn.Sequential(nn.Linear(3, 4), nn.Conv2d(3, 4, 3))
-    with pytest.raises(init.InvalidValueError, match=r"'1\.weight': Only tensors with 2 .* shape \(4, 3, 3, 3\)"):
+    with pytest.raises(init.InvalidValueError, match=r"parameter '1\.weight', .* Only tensors with 2 .* shape \(4, 3, 3, 3\)"):
         initialize(module, Initializer("eye"), generator=0)
 
 

@@ -1,0 +1,21 @@
+"""What was typed for shapes → parameters: a built-in model, or a file."""
+
+import os
+
+from numbainit.errors import InvalidValueError
+from numbainit.files import headers
+from numbainit.files.headers import Parameter
+from numbainit.recipes import models
+
+
+def read_shapes(shapes: str) -> list[Parameter]:
+    """Built-in names come first: a file called gpt2 is ./gpt2."""
+    if shapes in models.builtin_names():
+        return headers.parse_header(models.builtin_header(shapes), shapes)
+    if os.path.exists(shapes):
+        return headers.read_parameters(shapes)
+    try:
+        models.builtin_header(shapes)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"no file and {error}") from None
+    raise AssertionError("a built-in name appeared meanwhile")

@@ -1,0 +1,65 @@
+"""A name or a path → the rules that it stands for: those built in, a file each, or one of your own."""
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.recipes.table import Rules
+
+_SUFFIXES = (".toml", ".json")
+
+
+def _folder():
+    return resources.files(__package__) / "rules"
+
+
+def names() -> list[str]:
+    """The rules that are built in, by the names of implementations, sorted.
+
+    Examples
+    --------
+    >>> from numbainit import recipes
+    >>> "gpt2-hf" in recipes.names()
+    True
+    """
+    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+
+
+def load(name: str | os.PathLike[str]) -> Rules:
+    """Rules by their name, or of a TOML or JSON file, which is one that ends so.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        No such name or file; what is wrong in it, with the number of the rule and its line.
+
+    Examples
+    --------
+    >>> from numbainit import recipes
+    >>> recipes.load("gpt2-hf")
+    <Rules 'gpt2-hf', 5 rows>
+    """
+    if not isinstance(name, (str, os.PathLike)):
+        raise InvalidTypeError(f"load takes a name or a path, got {name!r}")
+    if os.fspath(name).endswith(_SUFFIXES):
+        return _of_file(Path(name))
+    if name not in names():
+        hint = suggestion(str(name), names())
+        raise InvalidValueError(
+            f"no rules are named {name!r}; {hint}Built in: {', '.join(names())}; a file of your own ends with .toml"
+        )
+    return Rules.from_toml((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _of_file(path: Path) -> Rules:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(f"{path} is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise InvalidValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    try:
+        return Rules.from_json(text) if path.suffix == ".json" else Rules.from_toml(text)
+    except (InvalidValueError, InvalidTypeError) as error:
+        raise type(error)(f"{path}: {error}") from None

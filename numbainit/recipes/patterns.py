@@ -1,0 +1,127 @@
+"""A glob or a regular expression → which names it takes, the whole name each time.
+
+In a glob ``*`` stands for any characters, dots too, ``?`` for one, ``[ab]`` for one of some, ``[!ab]`` for any other
+one; a leading ``*.`` stands for nothing, too, so that ``*.wte.weight`` takes ``wte.weight``. Where a number is asked
+for, ``{}`` is one. The slashes of TensorFlow's names count as dots.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+
+_NUMBER = "{}"
+_DIGITS = re.compile(r"\d+")
+_SPECIAL = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|\{\}")
+
+
+class Pattern:
+    """What takes names; equal, by its text, to another one of the same kind.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.patterns import Pattern
+    >>> Pattern("*.wte.weight").takes("wte.weight"), Pattern("*.h.?.bias").takes("h.12.bias")
+    (True, False)
+    >>> Pattern("*.h.{}.*").number("transformer.h.12.bias")
+    12
+    """
+
+    def __init__(self, text: Any, *, is_regex: bool = False) -> None:
+        kind = "regex" if is_regex else "glob"
+        if not isinstance(text, str) or not text:
+            raise InvalidTypeError(f"a {kind} is a text, got {text!r}")
+        self.text, self._is_regex = text, is_regex
+        text = text if is_regex else dotted(text)
+        self._prefix, self._suffix = ("", "") if is_regex else _ends(text)
+        try:
+            self._matches = re.compile(text if is_regex else _translated(text), re.DOTALL).fullmatch
+        except re.error as error:
+            raise InvalidValueError(f"{text!r} is no {kind}: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether all numbers in names are the same to it."""
+        return not self._is_regex and not re.search(r"[\d?[{]", self.text)
+
+    @property
+    def has_number(self) -> bool:
+        return _NUMBER in self.text
+
+    def takes(self, name: str) -> bool:
+        """Whether it fits the whole name."""
+        ends = name.endswith(self._suffix) and name.startswith(self._prefix)  # much quicker, and mostly no
+        return ends and self._matches(name) is not None
+
+    def number(self, name: str) -> int | None:
+        """The number of a name that stands where the glob has ``{}``; None for a name that does not fit."""
+        found = self._matches(name)
+        return None if found is None else int(found.group(1))
+
+
+def dotted(name: str) -> str:
+    """A name with dots for the slashes of TensorFlow."""
+    return name.replace("/", ".")
+
+
+class Names:
+    """A name → which rows of a table take it. Names that differ by numbers are asked about once, where rows allow.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.patterns import Names, Pattern
+    >>> Names([[Pattern("*.bias")], [Pattern("h.0.*")], [Pattern("*")]]).rows("h.1.bias")
+    [0, 2]
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Pattern]]) -> None:
+        pairs = [(number, pattern) for number, patterns in enumerate(rows) for pattern in patterns]
+        self._blind = [pair for pair in pairs if pair[1].is_blind]
+        self._seeing = [pair for pair in pairs if not pair[1].is_blind]
+        self._known: dict[str, list[int]] = {}
+
+    def rows(self, name: str) -> list[int]:
+        """The rows that take a name, in order."""
+        name = dotted(name)
+        kind = _DIGITS.sub("0", name)
+        blind = self._known.get(kind)
+        if blind is None:
+            blind = self._known[kind] = _taking(self._blind, name)
+        seeing = _taking(self._seeing, name)
+        return sorted({*blind, *seeing}) if seeing else blind
+
+
+def _taking(pairs: Sequence[tuple[int, Pattern]], name: str) -> list[int]:
+    return list(dict.fromkeys(number for number, pattern in pairs if pattern.takes(name)))
+
+
+def _ends(glob: str) -> tuple[str, str]:
+    """What a name must begin and end with."""
+    specials = [*_SPECIAL.finditer(glob)]
+    if not specials:
+        return glob, glob
+    suffix = glob[specials[-1].end() :]
+    return glob[: specials[0].start()], suffix[1:] if glob == "*" + suffix and suffix.startswith(".") else suffix
+
+
+def _translated(glob: str) -> str:
+    start, pieces, at = "", [], 0
+    if glob.startswith("*."):
+        start, at = "(?:.*[.])?", 2
+    for special in _SPECIAL.finditer(glob, at):
+        pieces += [re.escape(glob[at : special.start()]), _special(special.group())]
+        at = special.end()
+    return start + "".join(pieces) + re.escape(glob[at:])
+
+
+def _special(text: str) -> str:
+    if text == _NUMBER:
+        return r"(\d+)"
+    if text.startswith("["):
+        inner = text[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+        return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
+    return "." if text == "?" else ".*"

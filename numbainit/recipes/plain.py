@@ -1,0 +1,94 @@
+"""An initializer and a shape → the same law in plain numbers, and its standard deviation.
+
+``kaiming_normal`` of a weight is a normal law whose width follows from the weight's fans: here the fans are counted.
+The values are the same, bit by bit.
+"""
+
+import math
+from typing import Any
+
+from numbainit.initializers import Initializer
+from numbainit.weights.fans import calculate_gain
+from numbainit.weights.layouts import splits_of
+
+_BY_FANS = {
+    "kaiming_normal": "normal",
+    "kaiming_uniform": "uniform",
+    "xavier_normal": "normal",
+    "xavier_uniform": "uniform",
+}
+
+
+def in_numbers(found: Initializer, shape: tuple[int, ...]) -> Initializer:
+    """The initializer without fans; itself where it has none, and for splits that differ.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> from numbainit.recipes.plain import in_numbers
+    >>> in_numbers(init.Initializer("kaiming_normal", nonlinearity="linear"), (100, 25))
+    Initializer('normal', std=0.2)
+    """
+    law = _BY_FANS.get(found.name)
+    if law is None or 0 in shape:
+        return found
+    arguments = found.arguments
+    splits = splits_of(arguments["layout"] or "OI", shape)
+    stds = {_width(arguments, split.fan_in, split.fan_out) for split in splits}
+    if len(stds) > 1:
+        return found
+    (std,) = stds
+    if law == "normal":
+        return Initializer("normal", std=std)
+    bound = math.sqrt(3.0) * std
+    return Initializer("uniform", a=-bound, b=bound)
+
+
+def _width(arguments: Any, fan_in: int, fan_out: int) -> float:
+    if "gain" in arguments:
+        return float(arguments["gain"]) * math.sqrt(2.0 / max(fan_in + fan_out, 1))
+    fan = fan_in if arguments["mode"].lower() == "fan_in" else fan_out
+    return calculate_gain(arguments["nonlinearity"], arguments["a"]) / math.sqrt(fan)
+
+
+def std_of(found: Initializer, shape: tuple[int, ...]) -> float | None:
+    """The standard deviation of an element; 0 for constants, None where elements differ in it.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> from numbainit.recipes.plain import std_of
+    >>> round(std_of(init.Initializer("trunc_normal", std=0.02, a=-0.04, b=0.04), (3,)), 5)
+    0.01759
+    """
+    found = in_numbers(found, shape)
+    arguments = found.arguments
+    match found.name:
+        case "normal":
+            return float(arguments["std"])
+        case "uniform":
+            return (arguments["b"] - arguments["a"]) / math.sqrt(12.0)
+        case "trunc_normal":
+            return _truncated(**arguments)
+        case "constant" | "ones" | "zeros":
+            return 0.0
+        case "sparse":
+            return float(arguments["std"]) * math.sqrt(
+                1 - min(math.ceil(arguments["sparsity"] * shape[0]) / shape[0], 1)
+            )
+        case "orthogonal" if len(shape) >= 2 and not arguments["layout"]:
+            return abs(arguments["gain"]) / math.sqrt(max(shape[0], math.prod(shape[1:])))
+    return None
+
+
+def _truncated(mean: float, std: float, a: float, b: float) -> float | None:
+    """Johnson, Kotz, Balakrishnan, "Continuous univariate distributions", 1994, 13.10; None far out in a tail."""
+    if not std:
+        return 0.0
+    low, high = (a - mean) / std, (b - mean) / std
+    mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+    if mass < 1e-6:
+        return None
+    at_low, at_high = (math.exp(-x * x / 2) / math.sqrt(2 * math.pi) for x in (low, high))
+    edges = (low * at_low if at_low else 0.0) - (high * at_high if at_high else 0.0)
+    return std * math.sqrt(max(1 + edges / mass - ((at_low - at_high) / mass) ** 2, 0.0))

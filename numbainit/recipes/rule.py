@@ -1,0 +1,91 @@
+"""A row of a table → whether it takes a tensor, and the weight that it makes of one."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.initializers import Initializer
+from numbainit.recipes import actions, conditions
+from numbainit.recipes.actions import Action
+from numbainit.recipes.conditions import Conditions
+from numbainit.recipes.expressions import Number
+from numbainit.recipes.steps import Step
+from numbainit.recipes.tensors import Tensor
+from numbainit.recipes.variables import Scope, Values, is_number_of_name
+
+_FIELDS = (*conditions.FIELDS, *actions.FIELDS, "warn", "optional")
+
+
+class Rule:
+    """A row: its conditions, its action; ``facts`` is what was written.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.rule import Rule
+    >>> Rule({"match": "*.bias", "initializer": "zeros"}, [])
+    Rule('*.bias')
+    """
+
+    def __init__(self, facts: Any, declared: Sequence[str]) -> None:
+        self.facts = _checked(facts)
+        self.conditions = Conditions(self.facts, declared)
+        mine = {*conditions.FIELDS, "warn", "optional"}
+        self.action = Action({key: value for key, value in self.facts.items() if key not in mine}, declared)
+        self.warn, self.is_optional = self.facts.get("warn", ""), self.facts.get("optional", False)
+        if not isinstance(self.warn, str) or type(self.is_optional) is not bool:
+            raise InvalidTypeError("warn is a text, optional is true or false")
+
+    @functools.cached_property
+    def counts(self) -> bool:
+        """Whether numbers in names enter into what it makes."""
+        return any(is_number_of_name(name) for one in self.action.expressions for name in one.names)
+
+    def __repr__(self) -> str:
+        return f"Rule({self.label!r})"
+
+    @property
+    def label(self) -> str:
+        return self.conditions.label
+
+    def takes(self, tensor: Tensor, values: Values) -> bool:
+        """Whether this is the row of a tensor whose name fits, if none before is."""
+        return self.conditions.hold(tensor, lambda: self._scope(tensor, values))
+
+    def numbers(self, tensor: Tensor, values: Values) -> tuple[Number, ...]:
+        """The values of the action's expressions for a tensor: with its shape, they say all of its steps."""
+        if not self.action.expressions:
+            return ()
+        scope = self._scope(tensor, values)
+        return tuple(expression(scope) for expression in self.action.expressions)
+
+    def steps(self, shape: tuple[int, ...], numbers: tuple[Number, ...]) -> tuple[Step, ...]:
+        """What makes a tensor of a shape."""
+        return self.action.steps(shape, dict(zip(self.action.expressions, numbers, strict=True)))
+
+    def _scope(self, tensor: Tensor, values: Values) -> Scope:
+        def fans() -> tuple[int, int]:
+            known = {one: one(scope) for one in self.action.expressions if not one.names & {"fan_in", "fan_out"}}
+            return self.action.layout(known, len(tensor.shape)).fans(tensor.shape)
+
+        scope = Scope(values, tensor, fans)
+        return scope
+
+
+def _checked(facts: Any) -> dict[str, Any]:
+    """What was written, an Initializer as its name and arguments; all of its names known."""
+    if not isinstance(facts, Mapping):
+        raise InvalidTypeError(
+            f"a rule is a table, such as {{'match': '*.bias', 'initializer': 'zeros'}}, got {facts!r}"
+        )
+    known = dict(facts)
+    if isinstance(known.get("initializer"), Initializer):
+        arguments = known["initializer"].to_dict()
+        known |= {"initializer": arguments.pop("name"), **arguments}
+    if "initializer" not in known:
+        for key in known:
+            if key not in _FIELDS:
+                raise InvalidValueError(
+                    f"a rule has no {key!r}; {suggestion(str(key), _FIELDS)}It has {', '.join(_FIELDS)}"
+                )
+    return known

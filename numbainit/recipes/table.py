@@ -1,0 +1,307 @@
+"""An ordered table of rules and a model's tensors → a recipe: the first row that takes a tensor says how it is made."""
+
+import copy
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, suggestion, warn_user
+from numbainit.recipes import toml
+from numbainit.recipes.expressions import Number
+from numbainit.recipes.filling import check
+from numbainit.recipes.folding import folded
+from numbainit.recipes.patterns import Names
+from numbainit.recipes.recipe import Recipe
+from numbainit.recipes.rule import Rule
+from numbainit.recipes.steps import Step, Weight
+from numbainit.recipes.tensors import Tensor, tensors_of
+from numbainit.recipes.variables import Values, Variable, variable
+
+FORMAT = "numbainit-rules-1"
+_TEXTS = ("name", "about", "source", "version")
+_LISTS = ("unverified", "fits")
+_FIELDS = ("format", *_TEXTS, *_LISTS, "variables", "rules")
+
+
+class Plan(NamedTuple):
+    """A recipe, and how it came about.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    rows : dict
+        Name → the number of the rule that took it, from 1; None for a buffer that no rule took.
+    variables : dict
+        Those that were needed, with their values.
+    warnings : tuple of str
+    """
+
+    recipe: Recipe
+    rows: dict[str, int | None]
+    variables: dict[str, Number]
+    warnings: tuple[str, ...]
+
+
+class Rules:
+    """An ordered table of rules, which knows no model: with a model's tensors it makes a :class:`Recipe`.
+
+    Parameters
+    ----------
+    rules : iterable of mappings
+        Rows as docs/recipes.md has them: which names, and which initializer with its arguments, numbers or expressions.
+        ``initializer`` may be a :class:`numbainit.Initializer`.
+    variables : mapping, optional
+        Name → how it is read, ``{"count": "*.h.{}.*"}``, ``{"shape": "*.wte.weight", "axis": 1}``, ``{"value":
+        "2 * layers"}``, its ``{"default": 0.02}``, or ``{}``: then it is asked for.
+    name, about, source, version : str
+        Whose initialization this is.
+    unverified, fits : sequence of str
+        What rests on a source at second hand; built-in models that it takes whole.
+
+    Raises
+    ------
+    InvalidValueError, InvalidTypeError
+        A row, a name, an argument or an expression that is wrong, by the number of the rule.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbainit.recipes import Rules
+    >>> rules = Rules(
+    ...     [
+    ...         {"match": "*.bias", "initializer": "zeros"},
+    ...         {"match": "*.out.weight", "initializer": "normal", "std": "0.02 / sqrt(2 * layers)"},
+    ...         {"match": "*", "rank": 2, "initializer": "normal", "std": 0.02},
+    ...     ],
+    ...     variables={"layers": {"count": "h.{}.*"}},
+    ... )
+    >>> arrays = {f"h.{n}.{end}": np.empty((4, 4), "float32") for n in range(8) for end in ("up.weight", "out.weight")}
+    >>> recipe = rules.recipe(arrays | {"h.0.up.bias": np.empty(4, "float32")})
+    >>> print(recipe)
+    h.{0..7}.up.weight   [4, 4]  normal(std=0.02)
+    h.{0..7}.out.weight  [4, 4]  normal(std=0.005)
+    h.0.up.bias          [4]     zeros()
+    >>> Rules.from_toml(rules.to_toml()) == rules
+    True
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Mapping[str, Any]],
+        variables: Mapping[str, Any] | None = None,
+        *,
+        name: str = "",
+        about: str = "",
+        source: str = "",
+        version: str = "",
+        unverified: Iterable[str] = (),
+        fits: Iterable[str] = (),
+        _lines: Sequence[int] = (),
+    ) -> None:
+        self.name, self.about, self.source, self.version = name, about, source, version
+        self.unverified, self.fits = tuple(unverified), tuple(fits)
+        self.variables = _variables(variables or {})
+        self._declared = copy.deepcopy(dict(variables or {}))
+        names = [one.name for one in self.variables]
+        self.rules = tuple(_rule(number, facts, names, _lines) for number, facts in enumerate(rules, 1))
+        if not self.rules:
+            raise InvalidValueError("a table has at least one rule")
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rules) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Rules {self.name!r}, {len(self)} rows>" if self.name else f"<Rules, {len(self)} rows>"
+
+    def recipe(self, parameters: Any, variables: Mapping[str, Any] | None = None) -> Recipe:
+        """How each tensor of a model is made.
+
+        Parameters
+        ----------
+        parameters : mapping, model, or iterable
+            Name → array, also nested; a torch module, a flax or Keras model, whose modules' kinds are then known; or
+            objects with ``name``, ``shape``, ``dtype``, and perhaps ``kind``, ``is_parameter``.
+        variables : mapping, optional
+            Name → number: what names and shapes do not say, or say otherwise.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            Parameters that no rule takes, all of them; a variable that is needed and not known, or known and not
+            declared; an expression without a value; an initializer that does not fit a shape or a dtype.
+
+        Warns
+        -----
+        UserWarning
+            Rules that take nothing, unless they are optional; parameters whose law a name only hints at.
+        """
+        plan = self.plan(parameters, variables)
+        for text in plan.warnings:
+            warn_user(text, UserWarning)
+        return plan.recipe
+
+    def plan(self, parameters: Any, variables: Mapping[str, Any] | None = None) -> Plan:
+        """As :meth:`recipe`, with the row of each tensor; its warnings are not given, but returned."""
+        tensors, ties = tensors_of(parameters, "Rules.recipe")
+        values = Values(self.variables, tensors, variables or {})
+        names = Names([rule.conditions.patterns for rule in self.rules])
+        rows = {tensor.name: self._row(tensor, names, values) for tensor in tensors}
+        self._check_all_taken(tensors, rows)
+        known: dict[Any, tuple[Step, ...]] = {}
+        weights = {tensor.name: self._weight(tensor, rows[tensor.name], values, known) for tensor in tensors}
+        return Plan(Recipe(weights, ties), rows, values.known, tuple(self._warnings(tensors, rows)))
+
+    def _row(self, tensor: Tensor, names: Names, values: Values) -> int | None:
+        for row in names.rows(tensor.name):
+            try:
+                if self.rules[row].takes(tensor, values):
+                    return row + 1
+            except (InvalidValueError, InvalidTypeError) as error:
+                raise self._named(error, row + 1, tensor) from None
+        return None
+
+    def _weight(self, tensor: Tensor, row: int | None, values: Values, known: dict[Any, Any]) -> Weight:
+        if row is None:
+            return Weight(tensor.shape, tensor.dtype, (), "", tensor.is_parameter)
+        rule = self.rules[row - 1]
+        if rule.action.untouched:
+            return Weight(tensor.shape, tensor.dtype, (), rule.action.untouched, tensor.is_parameter)
+        try:
+            numbers = rule.numbers(tensor, values) if rule.counts else None  # else the same for all of a shape
+            key = row, numbers, tensor.shape, tensor.dtype
+            if key not in known:
+                known[key] = rule.steps(tensor.shape, numbers or rule.numbers(tensor, values))
+                check(known[key], tensor.shape, tensor.numpy_dtype)
+        except (InvalidValueError, InvalidTypeError) as error:
+            raise self._named(error, row, tensor) from None
+        return Weight(tensor.shape, tensor.dtype, known[key], "", tensor.is_parameter)
+
+    def _named(self, error: NumbaInitError, number: int, tensor: Tensor) -> NumbaInitError:
+        label = self.rules[number - 1].label
+        return type(error)(f"{self._label}parameter {tensor.name!r}, by rule {number} ({label}): {error}")
+
+    @property
+    def _label(self) -> str:
+        return f"{self.name}: " if self.name else ""
+
+    def _check_all_taken(self, tensors: list[Tensor], rows: Mapping[str, int | None]) -> None:
+        lost = [tensor for tensor in tensors if tensor.is_parameter and rows[tensor.name] is None]
+        if lost:
+            listed = "; ".join(
+                f"{name} {shape}" for name, shape, _ in folded((t.name, str(list(t.shape)), "") for t in lost)
+            )
+            many = "1 parameter" if len(lost) == 1 else f"{len(lost)} parameters"
+            raise InvalidValueError(
+                f"{self._label}no rule takes {many}: {listed}: add rules, or one for '*' at the end"
+            )
+
+    def _warnings(self, tensors: list[Tensor], rows: Mapping[str, int | None]) -> Iterable[str]:
+        used = set(rows.values())
+        idle = [n for n, rule in enumerate(self.rules, 1) if n not in used and not rule.is_optional]
+        if idle:
+            labels = ", ".join(f"{number} ({self.rules[number - 1].label})" for number in idle)
+            yield f"{self._label}rules that take nothing: {labels}"
+        for number, rule in enumerate(self.rules, 1):
+            if rule.warn and number in used:
+                mine = ((tensor.name, str(list(tensor.shape)), "") for tensor in tensors if rows[tensor.name] == number)
+                yield f"{self._label}{', '.join(name for name, _, _ in folded(mine))} {rule.warn}"
+
+    # ---- as text ----
+
+    def to_dict(self) -> dict[str, Any]:
+        """The table as JSON and TOML hold it."""
+        facts: dict[str, Any] = {"format": FORMAT}
+        facts |= {key: getattr(self, key) for key in _TEXTS if getattr(self, key)}
+        facts |= {key: list(getattr(self, key)) for key in _LISTS if getattr(self, key)}
+        facts |= {"variables": _plain(self._declared)} if self._declared else {}
+        return facts | {"rules": [_plain(rule.facts) for rule in self.rules]}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Rules":
+        """The rules whose :meth:`to_dict` this is."""
+        return cls._read(facts)
+
+    @classmethod
+    def _read(cls, facts: Any, lines: Sequence[int] = ()) -> "Rules":
+        if not isinstance(facts, Mapping):
+            raise InvalidTypeError(f"rules are written as a table, got {type(facts).__name__}")
+        if facts.get("format") != FORMAT:
+            raise InvalidValueError(f"the format is {facts.get('format')!r}, and {FORMAT!r} is known: say format = ...")
+        for key in facts:
+            if key not in _FIELDS:
+                hint = suggestion(str(key), _FIELDS)
+                raise InvalidValueError(f"rules have no {key!r}; {hint}They have {', '.join(_FIELDS)}")
+        for key in _TEXTS:
+            if not isinstance(facts.get(key, ""), str):
+                raise InvalidTypeError(f"{key} is a text, got {facts[key]!r}")
+        for key in _LISTS:
+            if not isinstance(facts.get(key, []), list) or not all(isinstance(one, str) for one in facts.get(key, [])):
+                raise InvalidTypeError(f"{key} is a list of texts, got {facts[key]!r}")
+        if not isinstance(facts.get("rules"), list) or not isinstance(facts.get("variables", {}), Mapping):
+            raise InvalidTypeError("rules are a list of tables, [[rules]], and variables is a table")
+        about = {key: facts[key] for key in (*_TEXTS, *_LISTS) if key in facts}
+        return cls(facts["rules"], facts.get("variables"), _lines=lines, **about)
+
+    def to_json(self) -> str:
+        """The table as JSON."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    def to_toml(self) -> str:
+        """The table as TOML, a rule a paragraph."""
+        return toml.written(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str) -> "Rules":
+        """The rules of a JSON text.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            The text is no JSON, or no such table.
+        """
+        try:
+            facts = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InvalidValueError(f"this is no JSON: {error}") from None
+        return cls.from_dict(facts)
+
+    @classmethod
+    def from_toml(cls, text: str) -> "Rules":
+        """The rules of a TOML text.
+
+        Raises
+        ------
+        InvalidValueError, InvalidTypeError
+            The text is no TOML, or no such table: by the number of the rule and the line where it begins.
+        """
+        return cls._read(toml.read(text), toml.lines_of_tables(text, "rules"))
+
+
+def _plain(tree: Any) -> Any:
+    """What JSON can hold, of a tree of lists and mappings: infinities and NaN as texts."""
+    if isinstance(tree, Mapping):
+        return {key: _plain(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [_plain(value) for value in tree]
+    return str(tree) if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def _rule(number: int, facts: Any, declared: list[str], lines: Sequence[int]) -> Rule:
+    try:
+        return Rule(copy.deepcopy(facts), declared)
+    except (InvalidValueError, InvalidTypeError) as error:
+        at = f" (line {lines[number - 1]})" if number <= len(lines) else ""
+        raise type(error)(f"rule {number}{at}: {error}") from None
+
+
+def _variables(facts: Mapping[str, Any]) -> list[Variable]:
+    found: list[Variable] = []
+    for name, one in facts.items():
+        found.append(variable(name, one, [earlier.name for earlier in found]))
+    return found

@@ -1,0 +1,237 @@
+"""What a user has, a mapping, a tree, a model → its tensors: what rules look at, and the memory to fill.
+
+JAX's arrays cannot be written to: those of a model get a new value, those of a tree are in a new one.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.memory.arrays import described
+from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.libraries import library_of, name_of_dtype
+
+_WANTED = "a mapping from names to arrays, a torch, flax or Keras model, or objects with a name, a shape and a dtype"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What rules look at.
+
+    Attributes
+    ----------
+    name : str
+        Dotted.
+    shape : tuple of ints
+    dtype : str
+        NumPy's name, or ml_dtypes'.
+    kind : str, optional
+        The name of the class of the module that it belongs to; None: not known.
+    is_parameter : bool
+        Or a buffer.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str | None = None
+    is_parameter: bool = True
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    @property
+    def numpy_dtype(self) -> np.dtype:
+        return numpy_dtype(self.dtype)
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """The dtype of a name of NumPy's, or of ml_dtypes', which is then imported."""
+    try:
+        return np.dtype(name)
+    except TypeError:
+        return small_dtype(name)
+
+
+class Held(NamedTuple):
+    """A tensor and its array; where that cannot be written to, it is None, and ``put`` takes a new one in its place."""
+
+    tensor: Tensor
+    array: Any
+    put: Callable[[np.ndarray], None] | None = None
+
+
+class Holding(NamedTuple):
+    """All tensors of what a user has; ``result`` is that, or a new tree, once all are filled."""
+
+    held: list[Held]
+    ties: Mapping[str, str]
+    result: Callable[[], Any]
+
+
+def tensors_of(target: Any, caller: str) -> tuple[list[Tensor], Mapping[str, str]]:
+    """The tensors, and of those that have several names the others → the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbainit.recipes.tensors import tensors_of
+    >>> tensors_of({"encoder": {"kernel": np.empty((3, 4), "float32")}}, "recipe")[0]
+    [Tensor(name='encoder.kernel', shape=(3, 4), dtype='float32', kind=None, is_parameter=True)]
+    """
+    if _is_described(target):
+        return [_described(one, caller) for one in target], {}
+    holding = held_by(target, caller)
+    return [one.tensor for one in holding.held], holding.ties
+
+
+def held_by(target: Any, caller: str) -> Holding:
+    """The tensors of what a user has, and their memory."""
+    if isinstance(target, Mapping):
+        return _of_mapping(target, caller)
+    if hasattr(target, "named_parameters"):
+        return _of_torch(target, caller)
+    flax: Any = sys.modules.get("flax.nnx")
+    if flax is not None and isinstance(target, flax.Module):
+        return _of_flax(flax, target)
+    keras: Any = sys.modules.get("keras")
+    if keras is not None and isinstance(target, keras.Layer):
+        return _of_keras(keras, target)
+    raise InvalidTypeError(f"{caller} takes {_WANTED}, got {type(target).__name__}")
+
+
+def _is_described(target: Any) -> bool:
+    return isinstance(target, Iterable) and not isinstance(target, (Mapping, str)) and not _is_model(target)
+
+
+def _is_model(target: Any) -> bool:
+    """Sequential modules of torch can be iterated, too."""
+    return hasattr(target, "named_parameters") or hasattr(target, "trainable_weights")
+
+
+def _described(one: Any, caller: str) -> Tensor:
+    if isinstance(one, Tensor):
+        return one
+    try:
+        name, shape = one.name, tuple(map(int, one.shape))
+        dtype = _dtype_name(one.numpy_dtype if hasattr(one, "numpy_dtype") else one.dtype)
+    except (AttributeError, TypeError, ValueError):
+        raise InvalidTypeError(f"{caller} takes {_WANTED}, got {type(one).__name__} in a list of them") from None
+    return Tensor(name, shape, dtype, getattr(one, "kind", None), getattr(one, "is_parameter", True))
+
+
+def tensor_of(name: str, array: Any, kind: str | None = None, is_parameter: bool = True) -> Tensor:
+    """The facts of an array of any library."""
+    return Tensor(name, tuple(map(int, array.shape)), _dtype_name(array.dtype), kind, is_parameter)
+
+
+def _dtype_name(dtype: Any) -> str:
+    return dtype.name if isinstance(dtype, np.dtype) else name_of_dtype(dtype) or np.dtype(dtype).name
+
+
+# ---- mappings and trees ----
+
+
+def _of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
+    leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
+    new: dict[tuple[str, ...], Any] = {}
+    held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves]
+    names = {name for name, _, _ in leaves}
+    if len(names) < len(leaves):
+        raise InvalidValueError(f"{caller} got a tree in which two paths make one name, such as 'a.b' beside a: b")
+    return Holding(held, {}, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
+
+
+def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in tree.items():
+        if not isinstance(key, str):
+            raise InvalidTypeError(f"{caller} takes a mapping from names to arrays, got {key!r} for a name")
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, key), caller)
+        else:
+            yield (*path, key), value
+
+
+def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, ...], Any], caller: str) -> Held:
+    try:
+        facts = leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else described(leaf, caller)
+        tensor = tensor_of(name, facts)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"{name!r}: {error}") from None
+    if library_of(leaf) not in ("jax", "jaxlib"):
+        return Held(tensor, leaf)
+    return Held(tensor, None, lambda array: new.__setitem__(path, _of_jax(array, leaf)))
+
+
+def _of_jax(array: np.ndarray, like: Any) -> Any:
+    """A JAX array, where the old one lies; ``like`` may be a ShapeDtypeStruct, which lies nowhere."""
+    import jax
+
+    sharding = getattr(like, "sharding", None)
+    return jax.numpy.asarray(array) if sharding is None else jax.device_put(array, sharding)
+
+
+def _rebuilt(tree: Mapping[str, Any], path: tuple[str, ...], new: Mapping[tuple[str, ...], Any]) -> Any:
+    found = {}
+    for key, value in tree.items():
+        here = (*path, key)
+        found[key] = _rebuilt(value, here, new) if isinstance(value, Mapping) else new.get(here, value)
+    return found if type(tree) is dict else type(tree)(found)  # type: ignore[call-arg]
+
+
+# ---- models ----
+
+
+def _of_torch(module: Any, caller: str) -> Holding:
+    from numbainit.torch.names import checked_module, named_tensors, tied_names
+
+    held = []
+    for one in named_tensors(checked_module(module, caller)):
+        held.append(Held(tensor_of(one.name, one.tensor, one.kind, one.is_parameter), one.tensor))
+    return Holding(held, tied_names(module), lambda: module)
+
+
+def _of_flax(nnx: Any, module: Any) -> Holding:
+    """Parameters and the statistics of norms; counters and keys of random layers are not weights."""
+    kinds, held = {}, []
+    for path, node in nnx.iter_graph(module):
+        if isinstance(node, nnx.Module):
+            kinds[path] = type(node).__name__
+        elif isinstance(node, (nnx.Param, nnx.BatchStat)):
+            held.append((path, node))
+    return Holding(
+        [_of_variable(path, one, kinds, isinstance(one, nnx.Param)) for path, one in held], {}, lambda: module
+    )
+
+
+def _of_variable(path: tuple[Any, ...], variable: Any, kinds: Mapping[tuple, str], is_parameter: bool) -> Held:
+    old = variable[...]
+    name, kind = ".".join(map(str, path)), kinds.get(path[:-1])
+    tensor = tensor_of(name, old, kind, is_parameter)
+    return Held(tensor, None, lambda array: variable.__setitem__(..., _of_jax(array, old)))
+
+
+def _of_keras(keras: Any, model: Any) -> Holding:
+    """All weights, under their paths below the model, whose own name differs from build to build."""
+    kinds = {id(one): type(layer).__name__ for layer in model._flatten_layers() for one in layer.weights}
+    held = []
+    for variable in model.weights:
+        name = variable.path.removeprefix(f"{model.name}/").replace("/", ".")
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        tensor = Tensor(name, tuple(variable.shape), dtype, kinds.get(id(variable)))
+        held.append(Held(tensor, None, functools.partial(_assign, keras, variable, dtype)))
+    return Holding(held, {}, lambda: model)
+
+
+def _assign(keras: Any, variable: Any, dtype: str, array: np.ndarray) -> None:
+    variable.assign(keras.ops.convert_to_tensor(array, dtype=dtype))

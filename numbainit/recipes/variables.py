@@ -1,0 +1,210 @@
+"""Declared variables, a model's tensors and what the user says → the values of names in expressions.
+
+A variable is given by the user, or else read from names and shapes, or computed from earlier ones, or its default. It
+is looked for when an expression asks for it, so that nobody is asked for what no parameter needs.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.recipes.expressions import RESERVED, Expression, Number
+from numbainit.recipes.patterns import Pattern, dotted
+from numbainit.recipes.tensors import Tensor
+from numbainit.weights.numbers import scalar
+
+_OF_A_TENSOR = re.compile(r"rank|size|fan_in|fan_out|[dn](?:0|[1-9]\d*)")
+_DIGITS = re.compile(r"\d+")
+_FIELDS = ("count", "shape", "axis", "value", "default")
+
+
+def is_of_a_tensor(name: str) -> bool:
+    """Whether a name in an expression is a fact of the parameter at hand."""
+    return _OF_A_TENSOR.fullmatch(name) is not None
+
+
+def is_number_of_name(name: str) -> bool:
+    """Whether a name in an expression is a number in the parameter's name."""
+    return name[0] == "n" and is_of_a_tensor(name)
+
+
+def checked_names(expression: Expression, declared: Sequence[str], *, of_tensors: bool = True) -> Expression:
+    """The expression, none of whose names is unknown."""
+    for name in sorted(expression.names - set(declared)):
+        if not (of_tensors and is_of_a_tensor(name)):
+            facts = "rank, size, d0, d1, ..., n0, n1, ..., fan_in, fan_out"
+            known = ", ".join([*declared, facts] if of_tensors else declared) or "none before it"
+            raise InvalidValueError(
+                f"{expression.text!r} asks for {name!r}; {suggestion(name, declared)}Known here are {known}: declare "
+                "it under [variables]"
+            )
+    return expression
+
+
+def checked_number(name: str, value: Any) -> Number:
+    """A finite real number, as Python's own."""
+    if type(value) is bool:
+        raise InvalidTypeError(f"{name} must be a number, got {value}")
+    number = value if type(value) in (int, float) else scalar(name, value)
+    if not math.isfinite(number):
+        raise InvalidValueError(f"{name} must be a finite number, got {value!r}")
+    return number
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A declared variable: how it is read from the tensors of a model, or computed, and its default."""
+
+    name: str
+    count: Pattern | None = None
+    shape: Pattern | None = None
+    axis: int = 0
+    value: Expression | None = None
+    default: Number | None = None
+
+    def read(self, tensors: Sequence[Tensor]) -> Number | None:
+        """What names and shapes say."""
+        if self.count is not None:
+            numbers = {self.count.number(dotted(tensor.name)) for tensor in tensors} - {None}
+            return len(numbers) or None
+        if self.shape is not None:
+            for tensor in tensors:
+                if self.shape.takes(dotted(tensor.name)) and -len(tensor.shape) <= self.axis < len(tensor.shape):
+                    return tensor.shape[self.axis]
+        return None
+
+    @property
+    def wanted(self) -> str:
+        """What would have to be there for it to be read."""
+        if self.count is not None:
+            return f"no name fits {self.count.text!r}"
+        if self.shape is not None:
+            return f"nothing that fits {self.shape.text!r} has an axis {self.axis}"
+        return "names and shapes do not say"
+
+
+def variable(name: Any, facts: Any, earlier: Sequence[str]) -> Variable:
+    """A variable from what a table says of it."""
+    if not isinstance(name, str) or not name.isidentifier() or name in RESERVED or is_of_a_tensor(name):
+        raise InvalidValueError(f"a variable cannot be named {name!r}: take a word that is no function and no fact")
+    if not isinstance(facts, Mapping):
+        facts = {"default": facts}
+    for field in facts:
+        if field not in _FIELDS:
+            raise InvalidValueError(
+                f"variable {name!r} has {field!r}; {suggestion(str(field), _FIELDS)}Known are {', '.join(_FIELDS)}"
+            )
+    if sum(field in facts for field in ("count", "shape", "value")) > 1:
+        raise InvalidValueError(f"variable {name!r} has several of count, shape and value: keep one")
+    try:
+        return _variable(name, facts, earlier)
+    except (InvalidValueError, InvalidTypeError) as error:
+        raise type(error)(f"variable {name!r}: {error}") from None
+
+
+def _variable(name: str, facts: Mapping[str, Any], earlier: Sequence[str]) -> Variable:
+    count, shape = (Pattern(facts[field]) if field in facts else None for field in ("count", "shape"))
+    value = _expression(facts["value"]) if "value" in facts else None
+    if count is not None and not count.has_number:
+        raise InvalidValueError(f"count counts the numbers that stand at {{}}, and {count.text!r} has none")
+    if value is not None:
+        checked_names(value, earlier, of_tensors=False)
+    axis = facts.get("axis", 0)
+    if type(axis) is not int:
+        raise InvalidTypeError(f"axis must be a whole number, got {axis!r}")
+    default = None if "default" not in facts else checked_number("default", facts["default"])
+    return Variable(name, count, shape, axis, value, default)
+
+
+def _expression(text: Any) -> Expression:
+    return Expression(str(text) if type(text) in (int, float) else text)
+
+
+class Values(Mapping[str, Number]):
+    """The values of declared variables for the tensors of a model; those that the user gives come first.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.tensors import Tensor
+    >>> from numbainit.recipes.variables import Values, variable
+    >>> layers = variable("layers", {"count": "*.h.{}.*"}, [])
+    >>> values = Values([layers], [Tensor(f"h.{n}.weight", (4, 4), "float32") for n in range(12)], {})
+    >>> values["layers"]
+    12
+    """
+
+    def __init__(self, declared: Sequence[Variable], tensors: Sequence[Tensor], given: Mapping[str, Any]) -> None:
+        self._declared = {one.name: one for one in declared}
+        self._tensors = tensors
+        self._known = {name: self._checked(name, value) for name, value in given.items()}
+
+    def _checked(self, name: Any, value: Any) -> Number:
+        if name not in self._declared:
+            hint = suggestion(str(name), self._declared)
+            known = f"Known are {', '.join(self._declared)}" if self._declared else "These rules have none"
+            raise InvalidValueError(f"no variable is named {name!r}; {hint}{known}")
+        return checked_number(f"variable {name!r}", value)
+
+    def __getitem__(self, name: str) -> Number:
+        if name not in self._known:
+            self._known[name] = self._found(self._declared[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    @property
+    def known(self) -> dict[str, Number]:
+        """Those that were asked for."""
+        return dict(self._known)
+
+    def _found(self, one: Variable) -> Number:
+        if one.value is not None:
+            number: Number = one.value(self)
+            return number
+        found = one.read(self._tensors)
+        if found is None:
+            found = one.default
+        if found is None:
+            raise InvalidValueError(
+                f"variable {one.name!r} is needed, and {one.wanted}: give it, as variables={{{one.name!r}: ...}} or "
+                f"--set {one.name}=..."
+            )
+        return found
+
+
+class Scope(Mapping[str, Number]):
+    """What an expression of a rule sees: the variables, and the facts of one tensor."""
+
+    def __init__(self, values: Values, tensor: Tensor, fans: Callable[[], tuple[int, int]]) -> None:
+        self._values, self._tensor, self._fans = values, tensor, fans
+
+    def __getitem__(self, name: str) -> Number:
+        return self._fact(name) if is_of_a_tensor(name) else self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def _fact(self, name: str) -> Number:
+        tensor = self._tensor
+        if name == "rank":
+            return len(tensor.shape)
+        if name == "size":
+            return tensor.size
+        if name in ("fan_in", "fan_out"):
+            return self._fans()[name == "fan_out"]
+        kind, index = name[0], int(name[1:])
+        found = tensor.shape if kind == "d" else _DIGITS.findall(tensor.name)
+        if index >= len(found):
+            has = f"shape {tensor.shape}" if kind == "d" else f"{len(found)} numbers in its name"
+            raise InvalidValueError(f"there is no {name}: {tensor.name!r} has {has}")
+        return int(found[index])

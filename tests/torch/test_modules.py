@@ -302,7 +302,9 @@ def test_an_empty_parameter_is_left_alone():
 
 def test_a_refusal_names_the_parameter():
     module = nn.Sequential(nn.Linear(3, 4), nn.Conv2d(3, 4, 3))
-    with pytest.raises(init.InvalidValueError, match=r"parameter '1\.weight', .* Only tensors with 2 .* shape \(4, 3, 3, 3\)"):
+    with pytest.raises(
+        init.InvalidValueError, match=r"parameter '1\.weight', .* Only tensors with 2 .* shape \(4, 3, 3, 3\)"
+    ):
         initialize(module, Initializer("eye"), generator=0)
 
 

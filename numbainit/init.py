@@ -635,5 +635,4 @@ def _fill_scaled(array: Array, splits: Splits, generator: GeneratorLike, block: 
     if len(splits) == 1:
         fill(array, splits[0][1], generator, block)
     else:
-        start = block.start if block else (0,) * array.ndim
-        fill_splits(array, [(split.slices(start, array.shape), law) for split, law in splits], generator, block)
+        fill_splits(array, splits, generator, block)

@@ -8,9 +8,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from numbainit.errors import InvalidValueError
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.fill import run
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.memory.arrays import Array, diagonal, view_at
+from numbainit.memory.device import DeviceArray
+from numbainit.memory.sharded import ShardedArray, boxes_of
 from numbainit.targets.choose import choose
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
@@ -22,43 +27,48 @@ _MOST_ROWS = 1 << 32  # of a sparse matrix: a word times as many rows must fit i
 
 def eye(array: Array, block: Block | None) -> None:
     """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
-    if array.ndim != 2:
+    if len(whole_shape(array.shape, block)) != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
-    row = column = 0  # where the diagonal begins
-    if block is not None:
-        whole_shape(array.shape, block)
-        top, side = block.start
-        row, column = max(side - top, 0), max(top - side, 0)
-    rows, columns = array.shape
-    target, length = choose(array), min(rows - row, columns - column)
-    target.constant(array, 0.0)
-    if length > 0:
-        target.constant(diagonal(array, row, column, length), 1.0)
+    for box, within in boxes_of(array, block):
+        top, side = (0, 0) if within is None else within.start
+        row, column = max(side - top, 0), max(top - side, 0)  # where the diagonal begins
+        rows, columns = box.shape
+        target, length = choose(box), min(rows - row, columns - column)
+        target.constant(box, 0.0)
+        if length > 0:
+            target.constant(diagonal(box, row, column, length), 1.0)
 
 
 def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
-    if array.ndim not in (3, 4, 5):
+    whole = whole_shape(array.shape, block)
+    if len(whole) not in (3, 4, 5):
         raise InvalidValueError(
             f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array, block)}"
         )
     count = integer("groups", groups)
     if count < 1:
         raise InvalidValueError(f"groups must be at least 1, got {count}")
-    experts, *kinds = axes_by_kind(layout, array.ndim)
+    experts, *kinds = axes_by_kind(layout, len(whole))
     if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
         raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
     order = sum(kinds, ())
-    whole, first = whole_shape(array.shape, block), (0,) * array.ndim if block is None else block.start
-    shape, start = ([values[axis] for axis in order] for values in (whole, first))
+    shape = [whole[axis] for axis in order]
     if shape[0] % count:
         raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {whole} and groups={count}")
-    target, kernel = choose(array), array.transpose(order)
-    target.constant(array, 0.0)
+    for box, within in boxes_of(array, block):
+        first = (0,) * len(whole) if within is None else within.start
+        _dirac(box.transpose(order), shape, [first[axis] for axis in order], count)
+
+
+def _dirac(kernel: Array, shape: Sequence[int], start: Sequence[int], groups: int) -> None:
+    """The part of a kernel of this shape that begins at ``start``; outputs first, then inputs."""
+    target = choose(kernel)
+    target.constant(kernel, 0.0)
     centre = [size // 2 - begin for size, begin in zip(shape[2:], start[2:], strict=True)]
     if kernel.size and all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
         across, along = kernel.strides[:2]
-        for one in _passed(shape, start, kernel.shape, count):
+        for one in _passed(shape, start, kernel.shape, groups):
             lengths, strides = (one.times, one.length), (one.apart * across if one.times > 1 else 0, across + along)
             if one.length > 0:
                 target.constant(view_at(kernel, (one.row, one.column, *centre), lengths, strides), 1.0)
@@ -94,17 +104,18 @@ def _passed(shape: Sequence[int], start: Sequence[int], part: Sequence[int], gro
 
 def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, block: Block | None = None) -> None:
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
-    if array.ndim != 2:
+    whole = whole_shape(array.shape, block)
+    if len(whole) != 2:
         raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
     share = real("sparsity", sparsity)
     if not 0.0 <= share <= 1.0:
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
     law = laws.normal(0.0, std, array.dtype)
-    within = whole_block(array.shape, block)
-    if within.shape[0] >= _MOST_ROWS:
-        raise InvalidValueError(f"sparse_ counts rows in 32 bits: fewer than 2^32 fit, got {within.shape[0]}")
-    filling = choose(array).filling_sparse(array, math.ceil(share * within.shape[0]), law, within)
-    filling(as_generator(generator).next_stream())
+    if whole[0] >= _MOST_ROWS:
+        raise InvalidValueError(f"sparse_ counts rows in 32 bits: fewer than 2^32 fit, got {whole[0]}")
+    zeros = math.ceil(share * whole[0])
+    boxes = boxes_of(array, block)
+    run([choose(box).filling_sparse(box, zeros, law, whole_block(box.shape, one)) for box, one in boxes], generator)
 
 
 def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
@@ -112,6 +123,9 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
     if array.ndim < 2:
         raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
     scale = laws.finite("gain", gain, array.dtype)
+    if type(array) is ShardedArray:
+        _orthogonal_shard(array, scale, generator, layout)
+        return
     experts, outputs, *others = axes_by_kind(layout, array.ndim)
     weights = array.transpose(sum(others, experts + outputs))
     count, rows = (math.prod(array.shape[axis] for axis in axes) for axes in (experts, outputs))
@@ -119,5 +133,20 @@ def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: Layo
     filling(as_generator(generator).next_stream())
 
 
+def _orthogonal_shard(array: ShardedArray, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
+    """All elements of an orthogonal matrix depend on each other: the whole is made here, and cut."""
+    if isinstance(array.memory, DeviceArray):
+        raise InvalidTypeError(
+            "orthogonal_ fills sharded tensors on the CPU only, got one on a GPU: fill a whole tensor, and call "
+            "torch.distributed.tensor.distribute_tensor"
+        )
+    whole = np.empty(array.shape, array.dtype)
+    orthogonal(whole, gain, generator, layout)
+    for box in array.shard.boxes:
+        cut = tuple(slice(begin, begin + size) for begin, size in zip(box.start, box.shape, strict=True))
+        array.memory[box.slices] = whole[cut]
+
+
 def _dimensions(array: Array, block: Block | None = None) -> str:
-    return f"{array.ndim}, shape {block.shape if isinstance(block, Block) else array.shape}"
+    shape = array.shape if block is None else block.shape
+    return f"{len(shape)}, shape {shape}"

@@ -11,6 +11,7 @@ from numbainit.memory.device import DeviceArray, on_device
 from numbainit.memory.dtypes import FLOATS, NO_ZERO, Fillable, part_of
 from numbainit.memory.host import on_host
 from numbainit.memory.libraries import library_of
+from numbainit.memory.sharded import ShardedArray, on_ranks
 
 Array: TypeAlias = np.ndarray | DeviceArray
 
@@ -18,12 +19,16 @@ Array: TypeAlias = np.ndarray | DeviceArray
 def writable(tensor: Any, caller: str, dtypes: Fillable = FLOATS) -> Any:
     """The array to fill: ``tensor`` itself, as a plain ndarray over the same memory, after every check.
 
-    An array on a GPU becomes a :class:`DeviceArray`. ``caller`` is the public name that the messages speak of.
+    An array on a GPU becomes a :class:`DeviceArray`, one of which only a part lies here a
+    :class:`~numbainit.memory.sharded.ShardedArray`. ``caller`` is the public name that the messages speak of.
     """
     if type(tensor) is not np.ndarray:
         tensor = described(tensor, caller)
         if isinstance(tensor, DeviceArray):
             return _writable_on_device(tensor, caller, dtypes)
+        if isinstance(tensor, ShardedArray):
+            writable(tensor.memory, caller, dtypes)
+            return tensor
     if tensor.dtype not in dtypes.machine:
         _check_dtype(tensor.dtype, caller, dtypes)
     flags = tensor.flags
@@ -37,15 +42,15 @@ def writable(tensor: Any, caller: str, dtypes: Fillable = FLOATS) -> Any:
     return tensor
 
 
-def described(tensor: Any, caller: str) -> Array:
+def described(tensor: Any, caller: str) -> Any:
     """The memory of what a user passed, whatever its dtype."""
     if isinstance(tensor, np.ma.MaskedArray):
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the memory behind it, array.data")
     if isinstance(tensor, np.ndarray):
         return np.ndarray.view(tensor, np.ndarray)
-    if isinstance(tensor, DeviceArray):
+    if isinstance(tensor, (DeviceArray, ShardedArray)):
         return tensor
-    array = on_device(tensor, caller) or on_host(tensor, caller)
+    array = on_ranks(tensor, caller, described) or on_device(tensor, caller) or on_host(tensor, caller)
     if array is None:
         raise _not_an_array(tensor, caller)
     return array

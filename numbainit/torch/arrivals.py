@@ -6,7 +6,7 @@ from numbainit.generator import Generator
 from numbainit.torch.cells import Cell, Region
 from numbainit.torch.fills import Source
 from numbainit.torch.histories import Fill, NotKeyedError
-from numbainit.torch.locations import WHOLE, Location, View, locate
+from numbainit.torch.locations import WHOLE, Location, View
 
 
 class Arrival:
@@ -31,13 +31,27 @@ class Arrival:
 
     def _next(self, step: Fill) -> Source:
         number, self._count = self._count, self._count + 1
-        fits = step.view.shape == self._shape
+        place = self._place(step)
         key = Generator.from_key(*self._region.key)
         if number:
             key = key.fold_in(number)
-        if not fits:
+        if place is None:
             key = key.fold_in("part").fold_in(self._where.first)
-        return Source(key.key, self._draw, self._where if fits else WHOLE)
+        return Source(key.key, self._draw, place or WHOLE)
+
+    def _place(self, step: Fill) -> Location | None:
+        """Where the values of a fill arrive, if they have the shape of the location: of all ranks together."""
+        temporary: Cell = step.history.cell
+        if temporary.shard is not None:
+            shard, view = temporary.shard
+            mine = self._where.shard
+            if step.view == view and shard.whole == (self._region.view.shape if mine is None else mine.whole):
+                return Location(0, False, shard=shard)
+        elif step.view.shape == self._shape:
+            return self._where
+        if self._region.shard is not None or temporary.shard is not None:
+            raise NotKeyedError("a random temporary of another shape arrived in a distributed tensor")
+        return None
 
 
 def _own_sources(step: Fill) -> list[tuple[View, Source]]:
@@ -47,7 +61,7 @@ def _own_sources(step: Fill) -> list[tuple[View, Source]]:
         return []
     region = cell.region_of(step.view)
     if region is not None:
-        where = locate(region.view, step.view)
+        where = region.locate(step.view)
         if where is None:
             raise NotKeyedError(f"{step.view.dtype} is not that of its elements")
         return [(step.view, Source(region.key, step.draw, where))]

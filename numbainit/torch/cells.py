@@ -6,8 +6,9 @@ import torch
 
 from numbainit.initializers import Initializer
 from numbainit.torch.histories import History
-from numbainit.torch.locations import View
+from numbainit.torch.locations import Location, View, locate, locate_shard
 from numbainit.torch.storages import Draws, Storage, Storages, short
+from numbainit.weights.placements import Shard
 
 #: what values are, from the least that can be said about them
 KINDS = ("", "constant", "copied", "outside", "drawn")
@@ -38,15 +39,25 @@ class State(Draws):
 
 
 class Region(State):
-    """A named tensor in a storage."""
+    """A named tensor in a storage; with ``shard``, what lies on this rank of one that is distributed."""
 
-    def __init__(self, name: str, key: tuple[int, int], view: View) -> None:
+    def __init__(self, name: str, key: tuple[int, int], view: View, shard: Shard | None = None) -> None:
         super().__init__()
-        self.name, self.key, self.view = name, key, view
+        self.name, self.key, self.view, self.shard = name, key, view, shard
+
+    def locate(self, view: View) -> Location | None:
+        """Where a view lies in the named tensor; None if its elements are not elements of that."""
+        if self.shard is not None:
+            return locate_shard(self.shard, self.view, view)
+        return locate(self.view, view)
 
 
 class Cell(Storage[Region], State):
-    """A storage. ``fresh`` is one that nobody has written to; ``origins`` are the cells whose values flowed in."""
+    """A storage. ``fresh`` is one that nobody has written to; ``origins`` are the cells whose values flowed in.
+
+    ``shard`` is what of a distributed temporary lies in it, as which view; ``gathered`` is the name of a distributed
+    tensor that it is a copy of, where a view was meant.
+    """
 
     def __init__(self, storage: torch.UntypedStorage) -> None:
         super().__init__(storage)
@@ -55,6 +66,8 @@ class Cell(Storage[Region], State):
         self.fresh = False
         self.origins: frozenset[Cell] = frozenset()
         self.losses: frozenset[Loss] = frozenset()
+        self.shard: tuple[Shard, View] | None = None
+        self.gathered = ""
 
 
 class Loss:

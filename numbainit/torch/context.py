@@ -18,6 +18,7 @@ from numbainit.torch.names import Named, Renamed, checked_module, named_modules,
 from numbainit.torch.recording import RecordingMode
 from numbainit.torch.report import Report
 from numbainit.torch.settling import has_memory, listed, refuse, reported, settle
+from numbainit.torch.shards import NoAssignedData, check_here, is_distributed, local_of
 from numbainit.torch.stopgaps import kept_generators
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -106,11 +107,14 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         for one in found:
             _check_free(one)
             if has_memory(one.tensor):
+                check_here(one.name, one.tensor)
                 self._mode.name(one.tensor, one.name, one.key)
         _note_computed(self._mode, self._model)
         with contextlib.ExitStack() as stack:
             stack.enter_context(kept_generators())
             stack.enter_context(flags_off(self._model))
+            if any(is_distributed(one.tensor) for one in found):
+                stack.enter_context(NoAssignedData())
             stack.enter_context(_opened(self._mode))
             self._inside = stack.pop_all()
         return self
@@ -230,15 +234,15 @@ def _note_computed(mode: KeyedMode, model: torch.nn.Module) -> None:
     """Plain attributes that are computed from parameters, as the old ``weight_norm`` keeps the weight."""
     for module in model.modules():
         for name, value in vars(module).items():
-            if isinstance(value, torch.Tensor) and has_memory(value) and mode.cells.get(value) is None:
+            if isinstance(value, torch.Tensor) and has_memory(value) and mode.cells.get(local_of(value)) is None:
                 origins = [
                     tensor
                     for own, tensor in module._parameters.items()
                     if own.startswith(f"{name}_") and tensor is not None
                 ]
-                cell = mode.cells.of(value)
+                cell = mode.cells.of(local_of(value))
                 cell.becomes("copied", name)
-                cell.origins = frozenset(mode.cells.of(tensor) for tensor in origins if has_memory(tensor))
+                cell.origins = frozenset(mode.cells.of(local_of(tensor)) for tensor in origins if has_memory(tensor))
 
 
 def _check_values(caller: str) -> None:
@@ -248,7 +252,7 @@ def _check_values(caller: str) -> None:
 
 def _check_free(one: Named) -> None:
     for mode in swapped.modes():
-        cell = mode.cells.get(one.tensor) if has_memory(one.tensor) else None
+        cell = mode.cells.get(local_of(one.tensor)) if has_memory(one.tensor) else None
         if cell is not None and cell.regions:
             raise InvalidValueError(f"{one.name!r} is keyed already: a context of this model is open around this one")
 

@@ -11,10 +11,13 @@ import torch
 
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer, parameters
+from numbainit.memory.arrays import described
+from numbainit.memory.libraries import written
+from numbainit.memory.sharded import ShardedArray
 from numbainit.torch.locations import Location
 from numbainit.weights.blocks import Block
 
-_OF_MATRICES = ("orthogonal", "sparse")
+OF_MATRICES = ("orthogonal", "sparse")
 _DTYPES = [dtype for dtype in vars(torch).values() if isinstance(dtype, torch.dtype)]
 #: floats of less than 32 bits
 SMALL = frozenset(dtype for dtype in _DTYPES if dtype.is_floating_point and dtype.itemsize < 4)
@@ -39,7 +42,10 @@ def fill(tensor: torch.Tensor, found: Initializer, source: Source) -> None:
     location, generator = source.location, Generator.from_key(*source.key, draws=source.draw)
     if location.whole:
         found(tensor, generator)
-    elif found.name in _OF_MATRICES:
+    elif location.shard is not None:
+        found(ShardedArray(described(tensor, found.name), location.shard), generator)
+        written(tensor)
+    elif found.name in OF_MATRICES:
         found(tensor, Generator.from_key(*generator.fold_in(location.first).key, draws=source.draw))
     elif location.block is not None:
         part = tensor.permute(location.order)

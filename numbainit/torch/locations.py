@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 
 from numbainit.weights.blocks import Block, c_strides
+from numbainit.weights.placements import Box, Shard
 
 
 class View(NamedTuple):
@@ -56,7 +57,8 @@ class View(NamedTuple):
 class Location(NamedTuple):
     """The axes of a view in some order, and the block that it then is; or without one, its numbers.
 
-    ``first`` is the lowest number, ``whole`` whether the view is all of the named tensor, in its order.
+    ``first`` is the lowest number, ``whole`` whether the view is all of the named tensor, in its order. ``shard`` says
+    that the view is all that lies on this rank of a tensor that is distributed.
     """
 
     first: int
@@ -64,6 +66,7 @@ class Location(NamedTuple):
     order: tuple[int, ...] = ()
     block: Block | None = None
     numbers: torch.Tensor | None = None
+    shard: Shard | None = None
 
 
 WHOLE = Location(0, True)
@@ -144,6 +147,77 @@ def _block(first: int, shape: Sequence[int], steps: Sequence[int]) -> Block | No
         if index + size > whole[-1]:
             return None
     return Block(whole, start) if above == 1 else Block([*whole, above or first + 1], [*start, first])
+
+
+def axes_of(
+    shape: Sequence[int], first: int, sizes: Sequence[int], steps: Sequence[int]
+) -> list[tuple[int, int]] | None:
+    """For each axis of a view, the axis of an array of this shape that it walks along, and by how many elements.
+
+    ``first`` and ``steps`` are numbers in that array. None if one walks along none, or across the end of one.
+    """
+    numbers, found = c_strides(tuple(shape)), []
+    index = [first // one % length if length else 0 for one, length in zip(numbers, shape, strict=True)]
+    for size, step in zip(sizes, steps, strict=True):
+        along = [at for at, one in enumerate(numbers) if shape[at] > 1 and step > 0 and step % one == 0]
+        if size == 1:
+            found.append((-1, 0))
+            continue
+        if not along:
+            return None
+        axis = along[0]
+        by = step // numbers[axis]
+        index[axis] += by * (size - 1)
+        if index[axis] >= shape[axis]:
+            return None
+        found.append((axis, by))
+    return found
+
+
+def locate_shard(shard: Shard, named: View, view: View) -> Location | None:
+    """Where a view of a local shard, which is ``named``, lies in the tensor that is distributed."""
+    if view.dtype != named.dtype and named.dtype.is_complex and view.dtype == named.dtype.to_real():
+        return locate_shard(_of_parts(shard), named.of_parts(), view)
+    if view == named:
+        return Location(0, False, shard=shard)
+    if view.dtype.itemsize != named.dtype.itemsize:
+        return None
+    if view.size == 0:
+        return Location(0, False, tuple(range(len(view.shape))), Block(view.shape, (0,) * len(view.shape)))
+    if len(shard.boxes) == 1:
+        found = _block_in_box(shard.whole, shard.boxes[0], named, view)
+        if found is not None:
+            return found
+    numbers = _numbers(named, view)
+    return None if numbers is None else _gathered(_numbers_of(shard)[numbers])
+
+
+def _block_in_box(whole: tuple[int, ...], box: Box, named: View, view: View) -> Location | None:
+    regular = _first_and_steps(named, view)
+    axes = regular and axes_of(box.shape, regular[0], view.shape, regular[1])
+    if regular is None or axes is None:
+        return None
+    numbers, inner = c_strides(whole), c_strides(box.shape)
+    index = [begin + regular[0] // one % size for begin, one, size in zip(box.start, inner, box.shape, strict=True)]
+    first = sum(map(operator.mul, index, numbers))
+    steps = [by * numbers[axis] for axis, by in axes]
+    order = tuple(sorted(range(len(steps)), key=lambda axis: (view.shape[axis] > 1, -steps[axis])))
+    block = _block(first, [view.shape[axis] for axis in order], [steps[axis] for axis in order])
+    return None if block is None else Location(first, False, order, block)
+
+
+def _numbers_of(shard: Shard) -> torch.Tensor:
+    """The number of each element of a shard, in C order."""
+    found = torch.empty(shard.shape, dtype=torch.int64)
+    for box in shard.boxes:
+        steps = c_strides(shard.whole)
+        found[box.slices] = sum(map(operator.mul, box.start, steps)) + _offsets(box.shape, steps)
+    return found.reshape(-1)
+
+
+def _of_parts(shard: Shard) -> Shard:
+    boxes = (Box((*box.start, 0), (*box.place, 0), (*box.shape, 2)) for box in shard.boxes)
+    return Shard((*shard.whole, 2), (*shard.shape, 2), tuple(boxes))
 
 
 def _offsets(shape: Sequence[int], steps: Sequence[int]) -> torch.Tensor:

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
-from numbainit.torch import sampling, swapped
+from numbainit.torch import sampling, shards, swapped
 from numbainit.torch.accounts import Accounts, is_plain
 from numbainit.torch.arrivals import Arrival
 from numbainit.torch.cells import KINDS, Cell, Cells, Region, State, covers, is_whole
@@ -32,7 +32,7 @@ from numbainit.torch.histories import (
     replaced,
     steps_to,
 )
-from numbainit.torch.locations import WHOLE, locate, view_of
+from numbainit.torch.locations import WHOLE, locate_shard, view_of
 from numbainit.torch.operations import Facts, facts_of, is_by_number, written_by
 from numbainit.torch.stopgaps import Stopgaps
 
@@ -53,13 +53,16 @@ class KeyedMode(TorchDispatchMode):
         self._stopgaps = Stopgaps(root, module_names)
 
     def name(self, tensor: torch.Tensor, name: str, key: str) -> Region:
-        """Fills of a tensor have the generator of a name from now on."""
-        region = Region(name, self._root.fold_in(key).key, view_of(tensor))
-        self.cells.of(tensor).regions.append(region)
+        """Fills of a tensor, or of the local shard of a distributed one, have the generator of a name from now on."""
+        shard, local = shards.shard_of(tensor), shards.local_of(tensor)
+        region = Region(name, self._root.fold_in(key).key, view_of(local), shard)
+        self.cells.of(local).regions.append(region)
         return region
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if shards.has_distributed(types):
+            return shards.dispatched(self, func, args, kwargs)
         found = sampling.initializer_of(func, args, kwargs)
         if found is not None and is_plain(args[0]):
             self.note_generator(args[0], kwargs.get("generator"))
@@ -86,6 +89,7 @@ class KeyedMode(TorchDispatchMode):
     def note_generator(self, tensor: torch.Tensor, passed: torch.Generator | None) -> None:
         """Say so where a call passes a generator of torch."""
         if passed is not None:
+            tensor = shards.local_of(tensor)
             self.accounts.state_of(tensor, self.cells.of(tensor)).note = GENERATOR_PASSED
 
     def _called(self, func: Any, facts: Facts, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -97,7 +101,11 @@ class KeyedMode(TorchDispatchMode):
 
     def fill(self, tensor: torch.Tensor, found: Initializer, torchs_own: Callable[[], Any]) -> torch.Tensor:
         """Fill a tensor by an initializer; ``torchs_own`` makes the values where numbainit cannot."""
+        if shards.is_distributed(tensor):
+            return shards.fill(self, tensor, found)
         cell = self.cells.of(tensor)
+        if cell.gathered:
+            raise shards.lost(cell.gathered)
         if not cell.regions:
             return self._fill_temporary(cell, tensor, found, torchs_own)
         view = view_of(tensor)
@@ -110,7 +118,7 @@ class KeyedMode(TorchDispatchMode):
             cell.history = History(cell, tensor) if _is_rounded_once(cell, tensor) else None
         else:
             region.gets("drawn", found.label)
-        where = locate(region.view, view)
+        where = region.locate(view)
         if where is None:
             return self._by_torch(region, torchs_own, _STRANGE.format(tensor.dtype))
         source = Source(region.key, region.next_draw(), where)
@@ -150,6 +158,9 @@ class KeyedMode(TorchDispatchMode):
             cell.gets("drawn", found.label)
         cell.fresh = False
         stopgap = self._stopgaps.source()
+        if cell.shard is not None:
+            place = locate_shard(*cell.shard, view_of(tensor))
+            stopgap = stopgap if place is None else stopgap._replace(location=place)
         try:
             fill(tensor, found, stopgap)
         except (InvalidTypeError, InvalidValueError) as error:
@@ -213,6 +224,9 @@ class KeyedMode(TorchDispatchMode):
     def _write(
         self, func: Any, facts: Facts, args: Any, kwargs: dict[str, Any], tensors: Tensors, written: Tensors
     ) -> Any:
+        for cell in map(self.cells.get, written):
+            if cell is not None and cell.gathered:
+                raise shards.lost(cell.gathered)
         targets = {id(tensor) for tensor in written}
         inputs = [tensor for tensor in tensors if id(tensor) not in targets]
         cells = [self.cells.get(tensor) for tensor in inputs]
@@ -237,7 +251,7 @@ class KeyedMode(TorchDispatchMode):
         region = self.cells.of(tensor).region_of(view)
         if region is None:
             return args, kwargs
-        where = locate(region.view, view)
+        where = region.locate(view)
         if where is None or len(written) > 1:
             several = f"{facts.name} writes to several tensors at once"
             region.reason = several if len(written) > 1 else _STRANGE.format(tensor.dtype)

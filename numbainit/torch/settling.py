@@ -15,21 +15,23 @@ from numbainit.torch.locations import WHOLE, view_of
 from numbainit.torch.mode import GENERATOR_PASSED, KeyedMode
 from numbainit.torch.names import Named
 from numbainit.torch.report import BAD, Entry, Report
+from numbainit.torch.shards import local_of
 
 _MOST_LISTED = 8
 
 
 def has_memory(tensor: torch.Tensor) -> bool:
-    """Whether a tensor lies in a storage that can be named."""
-    return not torch.nn.parameter.is_lazy(tensor) and is_plain(tensor)
+    """Whether a tensor, or the local shard of a distributed one, lies in a storage that can be named."""
+    return not torch.nn.parameter.is_lazy(tensor) and is_plain(local_of(tensor))
 
 
 def settle(mode: KeyedMode, found: Iterable[Named]) -> None:
     """Name what was made or replaced inside, then make its values again: histories may lead to names of others."""
     late = []
     for one in found:
-        cell = mode.cells.get(one.tensor) if has_memory(one.tensor) else None
-        if cell is None or any(region.view == view_of(one.tensor) for region in cell.regions):
+        local = local_of(one.tensor)
+        cell = mode.cells.get(local) if has_memory(one.tensor) else None
+        if cell is None or any(region.view == view_of(local) for region in cell.regions):
             continue
         region = mode.name(one.tensor, one.name, one.key)
         if cell.named_late is None:
@@ -38,7 +40,7 @@ def settle(mode: KeyedMode, found: Iterable[Named]) -> None:
             region.becomes(cell.kind, cell.how)
             region.reason, region.note = cell.reason, cell.note
             mode.accounts.arrive([cell])
-            late.append((one.tensor, cell, region))
+            late.append((local, cell, region))
     with torch.no_grad():
         for tensor, cell, region in late:
             _make_again(tensor, cell, region)
@@ -55,7 +57,7 @@ def _make_again(tensor: torch.Tensor, cell: Cell, region: Region) -> None:
     if history.dtype == tensor.dtype and tensor.dtype not in SMALL:  # no copy is needed
         replay = Replay({history: torch.as_strided(tensor.detach(), (history.size,), (1,), 0)})
     try:
-        replay.run([history], Arrival(region, WHOLE, region.view.shape, 0).sources)
+        replay.run([history], Arrival(region, region.locate(region.view) or WHOLE, region.view.shape, 0).sources)
         made = replay.tensor(piece_of(history, tensor))
         if made.data_ptr() != tensor.data_ptr():
             tensor.copy_(made)
@@ -74,12 +76,13 @@ def _found(mode: KeyedMode, one: Named, lost: dict[int, str]) -> tuple[str, str]
     """The status of a tensor, and how it came about."""
     if torch.nn.parameter.is_lazy(one.tensor):
         return "untouched", "it has no shape yet"
-    if not is_plain(one.tensor):
-        return "not keyed", f"a {type(one.tensor).__name__} has no memory of its own"
-    cell = mode.cells.get(one.tensor)
+    tensor = local_of(one.tensor)
+    if not is_plain(tensor):
+        return "not keyed", f"a {type(tensor).__name__} has no memory of its own"
+    cell = mode.cells.get(tensor)
     if cell is None:
         return "not keyed", "its memory comes from elsewhere: loaded, or made by another library"
-    state: State = cell.region_of(view_of(one.tensor)) or cell
+    state: State = cell.region_of(view_of(tensor)) or cell
     if state.reason:
         return "not keyed", state.reason
     if id(state) in lost:
@@ -87,7 +90,7 @@ def _found(mode: KeyedMode, one: Named, lost: dict[int, str]) -> tuple[str, str]
     if state.kind == "outside":
         return "not keyed", f"{state.how} holds values that torch did not make here"
     if not state.kind:
-        return "untouched", "it is on the meta device" if one.tensor.is_meta else ""
+        return "untouched", "it is on the meta device" if tensor.is_meta else ""
     return state.kind, f"{state.how} ({state.note})" if state.note else state.how
 
 

@@ -5,7 +5,7 @@ A worker that holds a shard fills it as the part that it is: no other worker, an
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
@@ -19,19 +19,25 @@ _MOST_ELEMENTS = 1 << 62  # so that numbers of the parts of complex elements, an
 class Block:
     """The part at ``start`` of a logical array of ``shape``: pass it as ``block=`` with an array that is that part.
 
+    Or with ``flat``, a range of its elements in C order, whose array has one axis: what is left of a parameter where
+    several are one buffer, which workers share (flat parameters of FSDP1, partitions of ZeRO, distributed optimizers).
+
     Parameters
     ----------
     shape : sequence of ints
         Of the whole array.
     start : sequence of ints
         The index in the whole array of the part's first element.
+    flat : (begin, end)
+        Instead of ``start``: the numbers [begin, end) of elements of the whole array, counted in C order.
 
     Raises
     ------
     InvalidTypeError
-        Not sequences of ints.
+        Not sequences of ints; both ``start`` and ``flat``, or none of them.
     InvalidValueError
-        A negative number, more than 2^62 elements, or not one start for each axis.
+        A negative number, more than 2^62 elements, not one start for each axis, or a range that ends before it begins
+        or behind the whole.
 
     Examples
     --------
@@ -42,23 +48,45 @@ class Block:
     True
     >>> bool((shard == whole[768:]).all())
     True
+    >>> flat = np.empty(1000, "float32")
+    >>> flat = init.kaiming_normal_(flat, generator=0, block=init.Block((1024, 512), flat=(700, 1700)))
+    >>> bool((flat == whole.ravel()[700:1700]).all())
+    True
     """
 
     shape: tuple[int, ...]
     start: tuple[int, ...]
+    flat: tuple[int, int] | None = None
 
-    def __init__(self, shape: Sequence[SupportsIndex], start: Sequence[SupportsIndex]) -> None:
+    def __init__(
+        self,
+        shape: Sequence[SupportsIndex],
+        start: Sequence[SupportsIndex] | None = None,
+        *,
+        flat: tuple[SupportsIndex, SupportsIndex] | None = None,
+    ) -> None:
         object.__setattr__(self, "shape", _naturals("shape", shape))
-        object.__setattr__(self, "start", _naturals("start", start))
-        if len(self.start) != len(self.shape):
+        if (start is None) == (flat is None):
+            raise InvalidTypeError(f"a Block has a start or a flat range, got start {start!r} and flat {flat!r}")
+        if math.prod(self.shape) > _MOST_ELEMENTS:
+            raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {self.shape}")
+        object.__setattr__(self, "start", () if start is None else _naturals("start", start))
+        object.__setattr__(self, "flat", None if flat is None else _range(flat, self.shape))
+        if flat is None and len(self.start) != len(self.shape):
             raise InvalidValueError(
                 f"a Block needs one start for each axis, got start {self.start} for shape {self.shape}"
             )
-        if math.prod(self.shape) > _MOST_ELEMENTS:
-            raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {self.shape}")
 
     def check(self, part: tuple[int, ...]) -> None:
         """Raise unless an array of shape ``part`` lies inside the whole."""
+        if self.flat is not None:
+            begin, end = self.flat
+            if part != (end - begin,):
+                raise InvalidValueError(
+                    f"an array of shape {part} is not the flat range {self.flat} of the block, which has "
+                    f"{end - begin} elements along one axis: pass array.reshape(-1) of a contiguous one"
+                )
+            return
         inside = len(part) == len(self.shape) and all(
             begin + length <= size for begin, length, size in zip(self.start, part, self.shape, strict=True)
         )
@@ -90,12 +118,40 @@ class Block:
         """The block of a part of the part, taken by slices with a start."""
         return _unchecked(self.shape, tuple(begin + one.start for begin, one in zip(self.start, index, strict=True)))
 
+    def as_range(self) -> "Block":
+        """A flat range as what it is to laws that ask for numbers alone: a part of an array of one axis."""
+        assert self.flat is not None
+        return _unchecked((math.prod(self.shape),), self.flat[:1])
+
+    def as_boxes(self) -> "Iterator[tuple[int, tuple[int, ...], Block]]":
+        """A flat range as the boxes that it is made of: where each begins in the range, its shape, its block.
+
+        Rows that are cut come by themselves, at most two for each axis.
+        """
+        assert self.flat is not None
+        begin, end = at, _ = self.flat
+        while at < end:
+            start, rest = [], at
+            for step in self.strides:
+                index, rest = divmod(rest, step)
+                start.append(index)
+            axis = next(
+                (axis for axis, step in enumerate(self.strides) if at % step == 0 and at + step <= end),
+                len(self.shape),
+            )
+            shape = [1] * axis + list(self.shape[axis:])
+            if axis < len(shape):
+                shape[axis] = min((end - at) // self.strides[axis], self.shape[axis] - start[axis])
+            yield at - begin, tuple(shape), _unchecked(self.shape, tuple(start))
+            at += math.prod(shape)
+
 
 def _unchecked(shape: tuple[int, ...], start: tuple[int, ...]) -> Block:
     """A block that follows from one that was checked."""
     block = object.__new__(Block)
     object.__setattr__(block, "shape", shape)
     object.__setattr__(block, "start", start)
+    object.__setattr__(block, "flat", None)
     return block
 
 
@@ -133,7 +189,9 @@ def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
     if block is None:
         return part
     if not isinstance(block, Block):
-        raise InvalidTypeError(f"block is a numbainit.Block(shape, start) or None, got {block!r}")
+        raise InvalidTypeError(
+            f"block is a numbainit.Block(shape, start), or with flat=(begin, end), or None, got {block!r}"
+        )
     block.check(part)
     return block.shape
 
@@ -144,6 +202,18 @@ def whole_block(part: tuple[int, ...], block: Block | None) -> Block:
         return Block(part, [0] * len(part))
     whole_shape(part, block)
     return block
+
+
+def _range(flat: tuple[SupportsIndex, SupportsIndex], shape: tuple[int, ...]) -> tuple[int, int]:
+    try:
+        begin, end = ends = wholes(flat)
+    except (TypeError, ValueError):
+        raise InvalidTypeError(f"the flat range of a Block is (begin, end), got {flat!r}") from None
+    if not 0 <= begin <= end <= math.prod(shape):
+        raise InvalidValueError(
+            f"the flat range of a Block lies in the {math.prod(shape)} elements of shape {shape}, got {ends}"
+        )
+    return begin, end
 
 
 def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 The counterpart is the whole array filled at once, whose own bits ``test_stream.py`` compares with the reference.
 """
 
+import math
+
 import hypothesis
 import hypothesis.strategies as st
 import numpy as np
@@ -189,3 +191,131 @@ def test_the_last_elements_that_have_numbers(size):
     key = init.Generator(3).key
     for place in (0, 1, 2, 3, size // 2, size - 2, size - 1):
         assert array[place] == np.float32(elements.normal_at(*key, 0, 2**62 - size + place))
+
+
+# ---- flat ranges ----
+
+
+@st.composite
+def ranges(draw, least=0, most=4):
+    """``(shape of the whole, begin and end of a range of its elements)``."""
+    shape = tuple(draw(st.lists(st.integers(1, 7), min_size=least, max_size=most)))
+    return shape, tuple(sorted(draw(st.tuples(*[st.integers(0, math.prod(shape))] * 2))))
+
+
+def assert_range_of_whole(name, shape, ends, order="C"):
+    whole = fill(name, np.empty(shape, "float32"), SEED)
+    flat = empty((ends[1] - ends[0],), "float32", order)
+    flat[...] = np.nan
+    assert fill(name, flat, SEED, block=init.Block(shape, flat=ends)) is flat
+    np.testing.assert_array_equal(flat, whole.ravel()[slice(*ends)])
+
+
+@pytest.mark.parametrize("name", FILLS)
+@hypothesis.given(ranges(), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=15, deadline=None)
+def test_flat_ranges_of_fills(name, case, order):
+    assert_range_of_whole(name, *case, order)
+
+
+@pytest.mark.parametrize("name", SCALED)
+@pytest.mark.filterwarnings("ignore:Initializing zero-element")
+@hypothesis.given(ranges(2), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=15, deadline=None)
+def test_flat_ranges_have_the_fans_of_the_whole(name, case, order):
+    assert_range_of_whole(name, *case, order)
+
+
+@pytest.mark.parametrize("name", [*MATRICES, *KERNELS])
+@hypothesis.given(st.data(), st.sampled_from(ORDERS))
+@hypothesis.settings(max_examples=25, deadline=None)
+def test_flat_ranges_of_matrices(name, data, order):
+    shape, ends = data.draw(ranges(*((2, 2) if name in MATRICES else (3, 4))))
+    assert_range_of_whole(name, (2 * shape[0], *shape[1:]), ends, order)
+
+
+@hypothesis.given(ranges(2, 2))
+@hypothesis.settings(max_examples=30, deadline=None)
+def test_flat_ranges_of_fused_projections(case):
+    shape, ends = (3 * case[0][0], case[0][1]), case[1]
+    layout = init.Layout(splits=(case[0][0], 2 * case[0][0]))
+    flat = init.xavier_uniform(ends[1] - ends[0], layout=layout, generator=1, block=init.Block(shape, flat=ends))
+    np.testing.assert_array_equal(flat, init.xavier_uniform(shape, layout=layout, generator=1).ravel()[slice(*ends)])
+
+
+def test_a_flat_range_of_words_and_of_complex_numbers():
+    block = init.Block((5, 7), flat=(9, 23))
+    for name, dtype in (("bits_", "uint64"), ("normal_", "complex64")):
+        whole = getattr(init, name)(np.empty((5, 7), dtype), generator=SEED)
+        flat = getattr(init, name)(np.empty(14, dtype), generator=SEED, block=block)
+        np.testing.assert_array_equal(flat, whole.ravel()[9:23])
+
+
+@hypothesis.given(ranges())
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_the_boxes_of_a_range_are_few_and_follow_each_other(case):
+    shape, (begin, end) = case
+    numbers, at = np.arange(math.prod(shape)).reshape(shape), begin
+    boxes = list(init.Block(shape, flat=(begin, end)).as_boxes())
+    assert len(boxes) <= max(2 * len(shape) - 1, 1)
+    for offset, size, block in boxes:
+        block.check(size)
+        index = tuple(slice(start, start + length) for start, length in zip(block.start, size, strict=True))
+        assert at - begin == offset
+        np.testing.assert_array_equal(numbers[index].ravel(), np.arange(at, at + math.prod(size)))
+        at += math.prod(size)
+    assert at == end
+
+
+# ---- beyond any memory ----
+
+
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "tail", *SCALED, "dirac_", "eye_"])
+@pytest.mark.parametrize("power", [32, 40, 53, 61])
+def test_sampled_blocks_of_an_array_of_2_to_the_62_elements(name, power):
+    """No whole can be made: boxes and flat ranges agree around such a number, and with the reference for laws."""
+    shape = (2**30, 2**31, 2) if name == "dirac_" else (2**31, 2**31)
+    number = 2**power - 3
+    flat = fill(name, np.empty(6, "float32"), SEED, block=init.Block(shape, flat=(number, number + 6)))
+    for at in range(6):
+        index = np.unravel_index(number + at, shape)
+        one = fill(name, np.empty((1,) * len(shape), "float32"), SEED, block=init.Block(shape, index))
+        assert one.item() == flat[at]
+    law, arguments = FILLS_OF_LAWS.get(name, (None, ()))
+    if law is not None:
+        indices = list(range(number, number + 6))
+        key = reference.key_of_seed(SEED)
+        expected = reference.elements(reference.LAWS[law], key, 0, indices, *arguments, dtype="float32")
+        assert flat.tobytes() == expected.tobytes()
+
+
+FILLS_OF_LAWS = {
+    "uniform_": ("uniform", (-1.0, 3.0)),
+    "normal_": ("normal", (1.0, 2.0)),
+    "trunc_normal_": ("trunc_normal", (0.0, 1.0, -2.0, 2.0)),
+    "tail": ("trunc_normal", (0.0, 1.0, 2.0, 5.0)),
+}
+
+
+@pytest.mark.parametrize(
+    ("block", "error", "text"),
+    [
+        (lambda: init.Block((2, 3)), init.InvalidTypeError, "a start or a flat range"),
+        (lambda: init.Block((2, 3), (0, 0), flat=(0, 1)), init.InvalidTypeError, "a start or a flat range"),
+        (lambda: init.Block((2, 3), flat=(0, 7)), init.InvalidValueError, "lies in the 6 elements"),
+        (lambda: init.Block((2, 3), flat=(-1, 2)), init.InvalidValueError, "lies in the 6 elements"),
+        (lambda: init.Block((2, 3), flat=(4, 2)), init.InvalidValueError, "lies in the 6 elements"),
+        (lambda: init.Block((2, 3), flat=(4,)), init.InvalidTypeError, r"is \(begin, end\)"),
+        (lambda: init.Block((2, 3), flat=4), init.InvalidTypeError, r"is \(begin, end\)"),
+        (lambda: init.Block((2, 3), flat=("0", "1")), init.InvalidTypeError, r"is \(begin, end\)"),
+        (
+            lambda: init.normal(3, block=init.Block((2, 3), flat=(0, 4))),
+            init.InvalidValueError,
+            "is not the flat range",
+        ),
+        (lambda: init.normal((2, 2), block=init.Block((2, 3), flat=(0, 4))), init.InvalidValueError, "along one axis"),
+    ],
+)
+def test_flat_ranges_that_do_not_fit_are_refused(block, error, text):
+    with pytest.raises(error, match=text):
+        block()

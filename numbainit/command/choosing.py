@@ -63,6 +63,10 @@ class Choice:
         self.variables = dict(arguments.set or [])
         self.chosen = None if arguments.recipe else _chosen(arguments.init or "normal", given)
         if arguments.recipe is None:
+            if self.variables:
+                raise InvalidValueError(
+                    "--set is for variables of a --recipe; what --init takes has options of its own"
+                )
             self.name, self.rules = arguments.init or "normal", default.default(self.chosen)
         else:
             words = [f"--{option}" for option in given] + ["--init"] * (arguments.init is not None)

@@ -12,14 +12,14 @@ import numpy as np
 from numbainit import __version__
 from numbainit.command import choosing, terminal
 from numbainit.command.report import Result, print_table
-from numbainit.command.shapes import read_shapes
+from numbainit.command.shapes import add_shapes, read_shapes
 from numbainit.errors import InvalidValueError, OutputError
 from numbainit.files import safetensors
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.maths.stream import STREAM
-from numbainit.recipes import Fill, Recipe, models
+from numbainit.recipes import Fill, Recipe
 from numbainit.recipes.filling import make
 from numbainit.weights.blocks import Block
 
@@ -36,12 +36,7 @@ def add(commands: Any) -> None:
         "0, parameters of two or more axes follow the chosen initializer.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "shapes",
-        metavar="SHAPES",
-        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors file (only its header is read), "
-        'or a JSON header: {"name": {"dtype": "F32", "shape": [768, 2304]}, ...}',
-    )
+    add_shapes(parser)
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .safetensors file to write")
     choosing.add_options(parser)
     parser.add_argument(

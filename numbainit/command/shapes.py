@@ -1,11 +1,22 @@
 """What was typed for shapes → parameters: a built-in model, or a file."""
 
+import argparse
 import os
 
 from numbainit.errors import InvalidValueError
 from numbainit.files import headers
 from numbainit.files.headers import Parameter
 from numbainit.recipes import models
+
+
+def add_shapes(parser: argparse.ArgumentParser) -> None:
+    """The argument."""
+    parser.add_argument(
+        "shapes",
+        metavar="SHAPES",
+        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors file (only its header is read), "
+        'or a JSON header: {"name": {"dtype": "F32", "shape": [768, 2304]}, ...}',
+    )
 
 
 def read_shapes(shapes: str) -> list[Parameter]:

@@ -66,4 +66,5 @@ def default(chosen: Initializer | None = None) -> Rules:
     if chosen is not None:
         conditions = {key: facts["rules"][-1][key] for key in ("match", "parameter", "optional")}
         facts["rules"][-1] = {**conditions, "initializer": chosen}
+        del facts["variables"]
     return Rules.from_dict(facts)

@@ -40,26 +40,33 @@ def load(name: str | os.PathLike[str]) -> Rules:
     >>> recipes.load("gpt2-hf")
     <Rules 'gpt2-hf', 5 rows>
     """
+    text = text_of(name)
+    if name in names():
+        return Rules.from_toml(text)
+    try:
+        return Rules.from_json(text) if os.fspath(name).endswith(".json") else Rules.from_toml(text)
+    except (InvalidValueError, InvalidTypeError) as error:
+        raise type(error)(f"{os.fspath(name)}: {error}") from None
+
+
+def text_of(name: str | os.PathLike[str]) -> str:
+    """The file of rules that are built in, by their name, or of a path; errors as of :func:`load`."""
     if not isinstance(name, (str, os.PathLike)):
         raise InvalidTypeError(f"load takes a name or a path, got {name!r}")
     if os.fspath(name).endswith(_SUFFIXES):
-        return _of_file(Path(name))
+        return _read(Path(name))
     if name not in names():
         hint = suggestion(str(name), names())
         raise InvalidValueError(
             f"no rules are named {name!r}; {hint}Built in: {', '.join(names())}; a file of your own ends with .toml"
         )
-    return Rules.from_toml((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _of_file(path: Path) -> Rules:
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidValueError(f"{path} is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise InvalidValueError(f"{path} cannot be read: {error.strerror or error}") from None
-    try:
-        return Rules.from_json(text) if path.suffix == ".json" else Rules.from_toml(text)
-    except (InvalidValueError, InvalidTypeError) as error:
-        raise type(error)(f"{path}: {error}") from None

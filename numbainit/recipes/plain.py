@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from numbainit.initializers import Initializer
+from numbainit.recipes.steps import Change, Fill, Weight
 from numbainit.weights.fans import calculate_gain
 from numbainit.weights.layouts import splits_of
 
@@ -79,6 +80,28 @@ def std_of(found: Initializer, shape: tuple[int, ...]) -> float | None:
         case "orthogonal" if len(shape) >= 2 and not arguments["layout"]:
             return abs(arguments["gain"]) / math.sqrt(max(shape[0], math.prod(shape[1:])))
     return None
+
+
+def std_of_weight(weight: Weight) -> float | None:
+    """The standard deviation of an element of what a weight's steps make; None where elements differ in it.
+
+    Examples
+    --------
+    >>> import numbainit as init
+    >>> from numbainit.recipes import Change, Fill, Weight
+    >>> from numbainit.recipes.plain import std_of_weight
+    >>> std_of_weight(Weight((3,), "float32", (Fill(init.Initializer("normal", std=0.5)), Change("mul", -4))))
+    2.0
+    """
+    first, *changes = weight.steps or (None,)
+    if not isinstance(first, Fill) or first.part is not None or 0 in weight.shape:
+        return None
+    std = std_of(first.initializer, weight.shape)
+    for change in changes:
+        if std is None or not isinstance(change, Change) or change.part is not None:
+            return None
+        std *= {"mul": abs(change.number), "div": 1 / abs(change.number or math.nan)}.get(change.name, 1.0)
+    return std
 
 
 def _truncated(mean: float, std: float, a: float, b: float) -> float | None:

@@ -5,6 +5,7 @@ JAX's arrays cannot be written to: those of a model get a new value, those of a 
 
 import functools
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -90,7 +91,9 @@ def tensors_of(target: Any, caller: str) -> tuple[list[Tensor], Mapping[str, str
     [Tensor(name='encoder.kernel', shape=(3, 4), dtype='float32', kind=None, is_parameter=True)]
     """
     if _is_described(target):
-        return [_described(one, caller) for one in target], {}
+        found = [_described(one, caller) for one in target]
+        _check_distinct([one.name for one in found], caller)
+        return found, {}
     holding = held_by(target, caller)
     return [one.tensor for one in holding.held], holding.ties
 
@@ -135,6 +138,12 @@ def tensor_of(name: str, array: Any, kind: str | None = None, is_parameter: bool
     return Tensor(name, tuple(map(int, array.shape)), _dtype_name(array.dtype), kind, is_parameter)
 
 
+def _check_distinct(names: list[str], caller: str) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise InvalidValueError(f"{caller} got two tensors named {twice!r}, which would have equal values: rename one")
+
+
 def _dtype_name(dtype: Any) -> str:
     return dtype.name if isinstance(dtype, np.dtype) else name_of_dtype(dtype) or np.dtype(dtype).name
 
@@ -146,9 +155,7 @@ def _of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
     leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
     new: dict[tuple[str, ...], Any] = {}
     held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves]
-    names = {name for name, _, _ in leaves}
-    if len(names) < len(leaves):
-        raise InvalidValueError(f"{caller} got a tree in which two paths make one name, such as 'a.b' beside a: b")
+    _check_distinct([name for name, _, _ in leaves], caller)
     return Holding(held, {}, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import numbainit as init
 from numbainit.recipes import Change, Difference, Fill, Recipe, Weight
+from numbainit.recipes.filling import can_be_cut, make
 
 NORMAL, ZEROS = init.Initializer("normal", std=0.02), init.Initializer("zeros")
 
@@ -193,3 +194,89 @@ def test_nothing_of_torch_is_imported():
 
     code = "import sys, numbainit.recipes; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- pieces ----
+
+STEPS = {
+    "whole": (Fill(NORMAL), Change("mul", 0.3)),
+    "parts": (Fill(ZEROS), Fill(NORMAL, ((1, 3), (2, 6))), Change("add", 1, ((0, 2), (3, 5)))),
+    "matrix": (Fill(init.Initializer("orthogonal")),),
+    "matrices": (Fill(ZEROS), Fill(init.Initializer("orthogonal"), ((1, 3), (0, 6)))),
+    "fans": (Fill(init.Initializer("kaiming_normal", mode="fan_out")),),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize(
+    "piece", [((0, 4), (0, 6)), ((0, 2), (0, 6)), ((1, 4), (3, 4)), ((3, 4), (5, 6)), ((2, 2), (0, 6))]
+)
+def test_a_piece_has_the_values_of_the_whole(steps, dtype, piece):
+    weight = Weight((4, 6), dtype, steps)
+    whole = made(*steps, dtype=dtype)
+    array = np.full([stop - start for start, stop in piece], 9, dtype)
+    make(weight, "w", array, init.Generator(0), piece)
+    np.testing.assert_array_equal(array, whole[tuple(slice(*ends) for ends in piece)])
+
+
+def test_what_can_be_cut():
+    cut = {name: can_be_cut(Weight((4, 6), "float32", steps)) for name, steps in STEPS.items()}
+    assert cut == {"whole": True, "parts": True, "matrix": False, "matrices": False, "fans": True}
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole"),
+    [
+        ([((0, 2), (0, 6)), ((2, 4), (0, 6))], True),
+        ([((0, 2), (0, 6)), ((1, 4), (0, 6))], False),
+        ([((0, 2), (0, 6)), ((0, 2), (0, 6))], False),
+        ([((0, 2), (0, 6))], False),
+    ],
+)
+def test_parts_that_leave_nothing_are_the_whole(parts, whole):
+    weight = Weight((4, 6), "float32", tuple(Fill(NORMAL, part) for part in parts))
+    assert weight.is_whole is whole
+    assert weight.label.startswith("untouched") is not whole
+
+
+# ---- by numbers ----
+
+
+def recipe_of(initializer, shape=(16, 9)):
+    return Recipe({"w": Weight(shape, "float32", (Fill(initializer),))})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "rtol", "alike"),
+    [
+        (("kaiming_uniform", {"a": math.sqrt(5)}), ("uniform", {"a": -1 / 3, "b": 1 / 3}), 1e-12, True),
+        (("kaiming_uniform", {"a": math.sqrt(5)}), ("uniform", {"a": -1 / 3, "b": 0.334}), 1e-12, False),
+        (("kaiming_normal", {"nonlinearity": "linear"}), ("normal", {"std": 1 / 3}), 0.0, True),
+        (("xavier_normal", {}), ("normal", {"std": math.sqrt(2 / 25)}), 0.0, True),
+        (("normal", {"std": 0.02}), ("normal", {"std": 0.02 * (1 + 1e-9)}), 0.0, False),
+        (("normal", {"std": 0.02}), ("normal", {"std": 0.02 * (1 + 1e-9)}), 1e-6, True),
+        (("zeros", {}), ("ones", {}), 1.0, False),
+    ],
+)
+def test_a_difference_is_one_of_numbers(one, other, rtol, alike):
+    first, second = (recipe_of(init.Initializer(name, **arguments)) for name, arguments in (one, other))
+    assert bool(first.diff(second, rtol)) is not alike
+
+
+def test_toml_gives_it_back():
+    recipe = Recipe(weights(), {"head.weight": "layers.0.weight"})
+    assert Recipe.from_toml(recipe.to_toml()) == recipe
+    assert Recipe.from_toml(Recipe({}).to_toml()) == Recipe({})
+    with pytest.raises(init.InvalidValueError, match="this is no TOML"):
+        Recipe.from_toml("[")
+    with pytest.raises(init.InvalidValueError, match="this is no recipe"):
+        Recipe.from_toml("")
+
+
+def test_a_dtype_that_is_not_filled_is_refused_before_anything_is_written():
+    recipe = Recipe({"a": Weight((3,), "float32", (Fill(NORMAL),)), "b": Weight((3,), "float32", (Fill(NORMAL),))})
+    arrays = {"a": np.full(3, 9.0), "b": np.ones(3, "int64")}
+    with pytest.raises(init.InvalidTypeError, match="'b': "):
+        recipe.apply(arrays)
+    assert (arrays["a"] == 9).all()

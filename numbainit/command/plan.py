@@ -1,0 +1,85 @@
+"""``numbainit plan``: shapes and rules → how each parameter would be made, and nothing written."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from numbainit.command import choosing, terminal
+from numbainit.command.shapes import add_shapes, read_shapes
+from numbainit.recipes import Rules
+from numbainit.recipes.folding import folded
+from numbainit.recipes.plain import std_of_weight
+from numbainit.recipes.table import Plan
+from numbainit.recipes.written import weight_to_dict
+
+_BETWEEN = "\t"  # columns, in the one text that is folded
+_HEADINGS = ("parameter", "shape", "initializer", "std", "rule")
+
+
+def add(commands: Any) -> None:
+    """The command, as argparse knows it."""
+    parser = commands.add_parser(
+        "plan",
+        help="show how each parameter would be made",
+        description="Show how each parameter would be made: its initializer, its standard deviation, and the rule that "
+        "says so. Names that differ by numbers are one row. Nothing is written.",
+        allow_abbrev=False,
+    )
+    add_shapes(parser)
+    choosing.add_options(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object, with a row for each parameter")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    terminal.need_extra()
+    choice = choosing.Choice(arguments)
+    plan = choice.plan(read_shapes(arguments.shapes))
+    if arguments.json:
+        print(json.dumps(_as_json(choice, plan)), flush=True)
+    else:
+        print("\n".join(_lines(choice.rules, plan)), flush=True)
+    for warning in plan.warnings:
+        terminal.warn(warning)
+    return 0
+
+
+def _as_json(choice: choosing.Choice, plan: Plan) -> dict[str, Any]:
+    rows = []
+    for name, weight in plan.recipe.items():
+        facts = {"name": name, "law": weight.label, "std": std_of_weight(weight), "rule": plan.rows[name]}
+        rows.append(facts | weight_to_dict(weight))
+    about = {key: value for key, value in choice.rules.to_dict().items() if key not in ("rules", "variables")}
+    return {
+        "recipe": choice.name,
+        "about": about,
+        "variables": plan.variables,
+        "warnings": list(plan.warnings),
+        "parameters": rows,
+    }
+
+
+def _lines(rules: Rules, plan: Plan) -> Iterator[str]:
+    """What rules these are, what they were told, and the table."""
+    yield ": ".join(filter(None, [rules.name, rules.about]))
+    if rules.source:
+        yield f"source: {rules.source}" + f" ({rules.version})" * bool(rules.version)
+    for sentence in rules.unverified:
+        yield f"unverified: {sentence}"
+    if plan.variables:
+        yield "variables: " + ", ".join(f"{name} = {value:g}" for name, value in sorted(plan.variables.items()))
+    yield ""
+    rows = [_HEADINGS, *((name, shape, *text.split(_BETWEEN)) for name, shape, text in folded(_rows(plan)))]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS) - 1)]
+    for row in rows:
+        *columns, last = row
+        padded = (f"{text:{width}}" for text, width in zip(columns, widths, strict=True))
+        yield "  ".join([*padded, last]).rstrip()
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    for name, weight in plan.recipe.items():
+        std, row = std_of_weight(weight), plan.rows[name]
+        texts = weight.label, "-" if std is None else repr(std), "-" if row is None else str(row)
+        yield name, str(list(weight.shape)), _BETWEEN.join(texts)

@@ -1,0 +1,216 @@
+"""What users have → tensors by name, and their memory: mappings, trees, models of torch, flax and Keras."""
+
+import os
+
+import numpy as np
+import pytest
+
+import numbainit as init
+from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.recipes import Rules, Tensor
+from numbainit.recipes.default import default
+from numbainit.recipes.tensors import tensors_of
+
+RULES = Rules(
+    [
+        {"match": ["*.bias", "*.beta"], "initializer": "zeros", "optional": True},
+        {"match": ["*.scale", "*.gamma", "*.var", "*_variance"], "initializer": "ones", "optional": True},
+        {"match": ["*.mean", "*_mean"], "initializer": "zeros", "optional": True},
+        {"match": "*.kernel", "initializer": "kaiming_normal", "layout": "*IO", "optional": True},
+        {"match": "*", "initializer": "normal", "std": 0.02, "optional": True},
+    ]
+)
+
+
+def drawn(name, shape, layout="IO", seed=7):
+    g = init.Generator(seed).fold_in(name)
+    return init.kaiming_normal(shape, layout=layout, generator=g)
+
+
+# ---- mappings ----
+
+
+def test_mappings_are_filled_in_place_and_trees_by_their_paths():
+    tree = {"a": {"kernel": np.empty((3, 4), "f4"), "bias": np.ones(4, "f4")}, "kernel": np.empty((2, 2), "f8")}
+    recipe = RULES.recipe(tree)
+    assert list(recipe) == ["a.kernel", "a.bias", "kernel"]
+    assert recipe.apply(tree, generator=7) is tree
+    np.testing.assert_array_equal(tree["a"]["kernel"], drawn("a.kernel", (3, 4)))
+    assert not tree["a"]["bias"].any()
+
+
+def test_what_numpy_reads(tmp_path):
+    np.savez(tmp_path / "m.npz", **{"a.kernel": np.ones((3, 4), "f4"), "a.bias": np.ones(4, "f4")})
+    with np.load(tmp_path / "m.npz") as file:
+        recipe = RULES.recipe(file)
+        arrays = recipe.apply(dict(file), generator=7)
+    np.testing.assert_array_equal(arrays["a.kernel"], drawn("a.kernel", (3, 4)))
+
+
+def test_objects_that_describe_themselves():
+    class Header:
+        def __init__(self, name):
+            self.name, self.shape, self.dtype = name, [2, 3], "F32"
+
+        numpy_dtype = np.dtype("float16")
+
+    found, ties = tensors_of([Header("a"), Tensor("b", (4,), "int64", "Linear", False)], "recipe")
+    assert found == [Tensor("a", (2, 3), "float16"), Tensor("b", (4,), "int64", "Linear", False)]
+    assert ties == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "match"),
+    [
+        (3, InvalidTypeError, "Rules.recipe takes a mapping .*, got int"),
+        ("gpt2", InvalidTypeError, "Rules.recipe takes a mapping .*, got str"),
+        ([3], InvalidTypeError, "got int in a list of them"),
+        ({"a": [1, 2]}, InvalidTypeError, "'a': Rules.recipe"),
+        ({"a": None}, InvalidTypeError, "'a': Rules.recipe"),
+        ({3: np.ones(3)}, InvalidTypeError, "got 3 for a name"),
+        ({"a": {"b": np.ones(3)}, "a.b": np.ones(3)}, InvalidValueError, "Rules.recipe got two tensors named 'a.b'"),
+        (
+            [Tensor("a", (2,), "float32"), Tensor("a", (3,), "float32")],
+            InvalidValueError,
+            "Rules.recipe got two tensors named 'a'",
+        ),
+    ],
+    ids=str,
+)
+def test_what_has_no_tensors(target, error, match):
+    with pytest.raises(error, match=match):
+        RULES.recipe(target)
+
+
+# ---- JAX ----
+
+
+@pytest.mark.full
+def test_trees_of_jax_come_back_new():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    old = {"dense": {"kernel": jax.numpy.ones((3, 4)), "bias": jax.numpy.ones(4, "bfloat16")}, "n": np.ones(2, "f4")}
+    new = RULES.recipe(old).apply(old, generator=7)
+    assert new is not old
+    assert isinstance(new["dense"]["kernel"], jax.Array)
+    np.testing.assert_array_equal(np.asarray(new["dense"]["kernel"]), drawn("dense.kernel", (3, 4)))
+    assert new["dense"]["bias"].dtype == "bfloat16"
+    assert not new["dense"]["bias"].any()
+    assert new["n"] is old["n"]  # of NumPy: filled where it is
+    assert (np.asarray(old["dense"]["kernel"]) == 1).all()
+
+
+@pytest.mark.full
+def test_parameters_of_linen_from_shapes_alone():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    linen = pytest.importorskip("flax.linen", reason="flax is not installed")
+
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            x = linen.BatchNorm(use_running_average=True)(linen.Conv(8, (3, 3))(x))
+            return linen.Dense(5)(x)
+
+    shapes = jax.eval_shape(Net().init, jax.random.key(0), jax.ShapeDtypeStruct((1, 9, 9, 3), "float32"))
+    made = RULES.recipe(shapes).apply(shapes, generator=7)
+    kernel = made["params"]["Conv_0"]["kernel"]
+    np.testing.assert_array_equal(np.asarray(kernel), drawn("params.Conv_0.kernel", (3, 3, 3, 8), "XXIO"))
+    assert made["batch_stats"]["BatchNorm_0"]["var"].tolist() == [1] * 8
+    assert Net().apply(made, jax.numpy.ones((1, 9, 9, 3))).shape == (1, 9, 9, 5)
+    assert {weight.label for weight in default().recipe(shapes).values()} == {"ones()", "zeros()", "normal(std=0.02)"}
+
+
+@pytest.mark.full
+def test_modules_of_nnx_are_filled_under_their_paths():
+    nnx = pytest.importorskip("flax.nnx", reason="flax is not installed")
+
+    class Net(nnx.Module):
+        def __init__(self, rngs):
+            self.layers = nnx.List([nnx.Linear(3, 3, rngs=rngs) for _ in range(2)])
+            self.norm = nnx.BatchNorm(3, rngs=rngs)
+            self.dropout = nnx.Dropout(0.1, rngs=rngs)
+
+    model = Net(nnx.Rngs(0))
+    model.norm.mean[...] += 1
+    found, _ = tensors_of(model, "recipe")
+    assert {(one.name, one.kind, one.is_parameter) for one in found} == {
+        *((f"layers.{n}.{end}", "Linear", True) for n in range(2) for end in ("kernel", "bias")),
+        *((f"norm.{end}", "BatchNorm", True) for end in ("scale", "bias")),
+        *((f"norm.{end}", "BatchNorm", False) for end in ("mean", "var")),
+    }
+    key = model.dropout.rngs.key[...]
+    assert RULES.recipe(model).apply(model, generator=7) is model
+    np.testing.assert_array_equal(np.asarray(model.layers[1].kernel[...]), drawn("layers.1.kernel", (3, 3)))
+    assert model.norm.mean[...].tolist() == [0, 0, 0]
+    assert (model.dropout.rngs.key[...] == key).all()
+
+
+# ---- Keras ----
+
+
+@pytest.mark.full
+def test_models_of_keras_are_filled_under_their_paths():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", reason="keras is not installed")
+    layers = keras.layers
+    names = {"conv", "norm", "dense"}
+
+    def model():
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                layers.Conv2D(4, 3, name="conv"),
+                layers.BatchNormalization(name="norm"),
+                layers.Flatten(),
+                layers.Dense(2, name="dense"),
+                layers.Dropout(0.1),
+            ]
+        )
+
+    first, second = model(), model()
+    found, _ = tensors_of(first, "recipe")
+    assert {one.name.partition(".")[0] for one in found} == names
+    assert {one.name: one.kind for one in found}["conv.kernel"] == "Conv2D"
+    for one in (first, second):
+        assert RULES.recipe(one).apply(one, generator=7) is one
+        kernel = np.asarray(one.get_layer("conv").kernel)
+        np.testing.assert_array_equal(kernel, drawn("conv.kernel", (3, 3, 3, 4), "XXIO"))
+    assert np.asarray(first.get_layer("norm").moving_variance).tolist() == [1] * 4
+    assert {weight.label for weight in default().recipe(first).values()} == {"ones()", "zeros()", "normal(std=0.02)"}
+
+
+# ---- torch ----
+
+
+@pytest.mark.full
+def test_modules_of_torch_have_kinds_and_ties():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    model = torch.nn.Sequential(torch.nn.Embedding(9, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 9, bias=False))
+    model[2].weight = model[0].weight
+    found, ties = tensors_of(model, "recipe")
+    assert [(one.name, one.kind, one.is_parameter) for one in found][:3] == [
+        ("0.weight", "Embedding", True),
+        ("1.weight", "BatchNorm1d", True),
+        ("1.bias", "BatchNorm1d", True),
+    ]
+    assert [one.dtype for one in found if not one.is_parameter] == ["float32", "float32", "int64"]
+    assert ties == {"2.weight": "0.weight"}
+    recipe = default().recipe(model)
+    assert recipe.ties == ties
+    assert recipe.apply(model, generator=7) is model
+    other = torch.nn.Sequential(*(torch.nn.Module() for _ in range(3)))
+    state = {name: torch.empty_like(tensor) for name, tensor in model.state_dict().items()}
+    recipe.apply(state, generator=7)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    with pytest.raises(InvalidValueError, match="nothing to name"):
+        recipe.apply(other)
+
+
+@pytest.mark.full
+def test_a_meta_module_can_be_planned_but_not_filled():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with torch.device("meta"):
+        model = torch.nn.Linear(4, 3, dtype=torch.bfloat16)
+    recipe = default().recipe(model)
+    assert recipe["weight"].dtype == "bfloat16"
+    with pytest.raises(InvalidValueError, match=r"'weight': .*meta device"):
+        recipe.apply(model)

@@ -68,5 +68,5 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidValueError(f"{path} is not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise InvalidValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None

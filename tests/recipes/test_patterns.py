@@ -1,0 +1,85 @@
+"""Globs and regular expressions → which names they take, against ``fnmatch`` and ``re``."""
+
+import fnmatch
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.recipes.patterns import Names, Pattern
+
+NAMES = st.text("ab.01_", max_size=8)
+GLOBS = st.text("ab.01_*?", min_size=1, max_size=6)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(GLOBS, NAMES)
+def test_globs_are_those_of_fnmatch(glob, name):
+    """But for a leading ``*.``, which may be nothing."""
+    wanted = fnmatch.fnmatchcase(name, glob) or (glob.startswith("*.") and fnmatch.fnmatchcase(name, glob[2:]))
+    assert Pattern(glob).takes(name) is wanted
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.lists(GLOBS, min_size=1, max_size=2), max_size=5), st.lists(NAMES, max_size=5))
+def test_rows_are_those_that_take_a_name(globs, names):
+    rows = [[Pattern(glob) for glob in row] for row in globs]
+    found = Names(rows)
+    for name in names * 2:
+        assert found.rows(name) == [at for at, row in enumerate(rows) if any(one.takes(name) for one in row)]
+
+
+@pytest.mark.parametrize(
+    ("glob", "name", "takes"),
+    [
+        ("*.bias", "bias", True),
+        ("*.bias", "a.bias", True),
+        ("*.bias", "abias", False),
+        ("*bias", "abias", True),
+        ("a.*", "a.b.c", True),
+        ("a.*", "a", False),
+        ("fc[12].w", "fc2.w", True),
+        ("fc[!12].w", "fc2.w", False),
+        ("fc[!12].w", "fc3.w", True),
+        ("a[^]b", "a^b", True),
+        ("a+(b)", "a+(b)", True),
+        ("h0/ln_1/g", "h0.ln_1.g", True),
+    ],
+)
+def test_globs(glob, name, takes):
+    assert Pattern(glob).takes(name) is takes
+
+
+def test_a_regular_expression_is_of_the_whole_name():
+    pattern = Pattern(r"h\.\d+\.w", is_regex=True)
+    assert pattern.takes("h.12.w")
+    assert not pattern.takes("a.h.12.w")
+    assert not pattern.takes("h.12.w.x")
+
+
+def test_slashes_of_names_are_dots():
+    assert Names([[Pattern("*.ln_1.g")], [Pattern(r".*/g", is_regex=True)]]).rows("model/h0/ln_1/g") == [0]
+
+
+@pytest.mark.parametrize(
+    ("glob", "name", "number"),
+    [("*.h.{}.*", "x.h.12.w", 12), ("h.{}", "h.0", 0), ("h{}.*", "h3.w", 3), ("h.{}", "h.x", None)],
+)
+def test_numbers(glob, name, number):
+    assert Pattern(glob).number(name) == number
+
+
+@pytest.mark.parametrize(("text", "error"), [("", InvalidTypeError), (3, InvalidTypeError), (None, InvalidTypeError)])
+def test_what_is_no_pattern(text, error):
+    with pytest.raises(error, match="a glob is a text"):
+        Pattern(text)
+
+
+@pytest.mark.parametrize("text", ["(", "a{2,1}", "[z-a]", r"\1"])
+def test_what_is_no_regular_expression(text):
+    with pytest.raises(re.error):
+        re.compile(text)
+    with pytest.raises(InvalidValueError, match="is no regex"):
+        Pattern(text, is_regex=True)

@@ -79,7 +79,11 @@ def _lines(rules: Rules, plan: Plan) -> Iterator[str]:
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    known: dict[Any, tuple[str, str]] = {}  # models have many parameters, and few kinds of them
     for name, weight in plan.recipe.items():
-        std, row = std_of_weight(weight), plan.rows[name]
-        texts = weight.label, "-" if std is None else repr(std), "-" if row is None else str(row)
-        yield name, str(list(weight.shape)), _BETWEEN.join(texts)
+        key = id(weight.steps) if weight.steps else weight.computed, weight.shape
+        if key not in known:
+            std = std_of_weight(weight)
+            known[key] = str(list(weight.shape)), weight.label + _BETWEEN + ("-" if std is None else repr(std))
+        shape, text = known[key]
+        yield name, shape, f"{text}{_BETWEEN}{plan.rows[name] or '-'}"

@@ -34,9 +34,13 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     [('layers.{0..11}.weight', '[4, 4]', 'normal(std=0.02 / (n + 1))')]
     """
     kinds: dict[tuple[str, str, str], list[tuple[tuple[int, ...], list[str]]]] = {}
+    known: dict[str, tuple[str, list[str]]] = {}  # there are fewer texts than names
     for name, shape, text in rows:
-        key = _DIGITS.sub("#", name), shape, _NUMBER.sub("#", text)
-        kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), _NUMBER.findall(text)))
+        if text not in known:
+            known[text] = _NUMBER.sub("#", text), _NUMBER.findall(text)
+        template, numbers = known[text]
+        key = _DIGITS.sub("#", name), shape, template
+        kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), numbers))
     found = []
     for (pattern, shape, template), members in kinds.items():
         for places, numbers in _merged(members):

@@ -11,7 +11,7 @@ from numbainit.maths.formats import SMALL
 from numbainit.recipes.expressions import Expression, Number
 from numbainit.recipes.patterns import Pattern
 from numbainit.recipes.tensors import Tensor
-from numbainit.recipes.variables import checked_names
+from numbainit.recipes.variables import NoWeightError, checked_names
 
 FIELDS = ("match", "regex", "rank", "dtype", "kind", "parameter", "where")
 _DTYPES = ("float", "int", "complex")  # and single ones
@@ -49,9 +49,16 @@ class Conditions:
             (not self._ranks or len(tensor.shape) in self._ranks)
             and (self._parameter is None or tensor.is_parameter == self._parameter)
             and (not self._dtypes or _is_of(tensor.dtype, self._dtypes))
-            and (not self._kinds or (tensor.kind is not None and any(one.takes(tensor.kind) for one in self._kinds)))
-            and (self._where is None or self._where(scope()))
+            and (not self._kinds or any(one.takes(kind) for one in self._kinds for kind in tensor.kinds))
+            and self._holds(scope)
         )
+
+    def _holds(self, scope: Callable[[], Mapping[str, Number]]) -> bool:
+        """``where``, which does not hold if it asks for the weight beside a tensor, and there is none."""
+        try:
+            return self._where is None or bool(self._where(scope()))
+        except NoWeightError:
+            return False
 
     @property
     def label(self) -> str:

@@ -24,8 +24,8 @@ class Pattern:
     >>> from numbainit.recipes.patterns import Pattern
     >>> Pattern("*.wte.weight").takes("wte.weight"), Pattern("*.h.?.bias").takes("h.12.bias")
     (True, False)
-    >>> Pattern("*.h.{}.*").number("transformer.h.12.bias")
-    12
+    >>> Pattern("layer{}.{}.*").numbers("layer3.12.bias")
+    (3, 12)
     """
 
     def __init__(self, text: Any, *, is_regex: bool = False) -> None:
@@ -57,10 +57,10 @@ class Pattern:
         ends = name.endswith(self._suffix) and name.startswith(self._prefix)  # much quicker, and mostly no
         return ends and self._matches(name) is not None
 
-    def number(self, name: str) -> int | None:
-        """The number of a name that stands where the glob has ``{}``; None for a name that does not fit."""
+    def numbers(self, name: str) -> tuple[int, ...] | None:
+        """The numbers of a name that stand where the glob has ``{}``; None for a name that does not fit."""
         found = self._matches(name)
-        return None if found is None else int(found.group(1))
+        return None if found is None else tuple(map(int, found.groups()))
 
 
 def dotted(name: str) -> str:

@@ -12,7 +12,7 @@ from numbainit.recipes.conditions import Conditions
 from numbainit.recipes.expressions import Number
 from numbainit.recipes.steps import Step
 from numbainit.recipes.tensors import Tensor
-from numbainit.recipes.variables import Scope, Values, is_number_of_name
+from numbainit.recipes.variables import Scope, Values, is_of_a_name
 
 _FIELDS = (*conditions.FIELDS, *actions.FIELDS, "warn", "optional")
 
@@ -38,8 +38,8 @@ class Rule:
 
     @functools.cached_property
     def counts(self) -> bool:
-        """Whether numbers in names enter into what it makes."""
-        return any(is_number_of_name(name) for one in self.action.expressions for name in one.names)
+        """Whether what it makes differs between tensors of one shape: numbers in names, and weights, enter into it."""
+        return any(is_of_a_name(name) for one in self.action.expressions for name in one.names)
 
     def __repr__(self) -> str:
         return f"Rule({self.label!r})"

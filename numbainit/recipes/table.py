@@ -21,7 +21,7 @@ from numbainit.recipes.variables import Values, Variable, variable
 FORMAT = "numbainit-rules-1"
 _TEXTS = ("name", "about", "source", "version")
 _LISTS = ("unverified", "fits")
-_FIELDS = ("format", *_TEXTS, *_LISTS, "variables", "rules")
+_FIELDS = ("format", *_TEXTS, *_LISTS, "optional", "variables", "rules")
 
 
 class Plan(NamedTuple):
@@ -58,6 +58,8 @@ class Rules:
         Whose initialization this is.
     unverified, fits : sequence of str
         What rests on a source at second hand; built-in models that it takes whole.
+    optional : bool
+        Rules that take nothing are no warning, any of them: a table for variants of a model.
 
     Raises
     ------
@@ -97,10 +99,14 @@ class Rules:
         version: str = "",
         unverified: Iterable[str] = (),
         fits: Iterable[str] = (),
+        optional: bool = False,
         _lines: Sequence[int] = (),
     ) -> None:
         self.name, self.about, self.source, self.version = name, about, source, version
         self.unverified, self.fits = tuple(unverified), tuple(fits)
+        if type(optional) is not bool:
+            raise InvalidTypeError(f"optional is true or false, got {optional!r}")
+        self.optional = optional
         self.variables = _variables(variables or {})
         self._declared = copy.deepcopy(dict(variables or {}))
         names = [one.name for one in self.variables]
@@ -203,7 +209,9 @@ class Rules:
 
     def _warnings(self, tensors: list[Tensor], rows: Mapping[str, int | None]) -> Iterable[str]:
         used = set(rows.values())
-        idle = [n for n, rule in enumerate(self.rules, 1) if n not in used and not rule.is_optional]
+        idle = [
+            n for n, rule in enumerate(self.rules, 1) if n not in used and not rule.is_optional and not self.optional
+        ]
         if idle:
             labels = ", ".join(f"{number} ({self.rules[number - 1].label})" for number in idle)
             yield f"{self._label}rules that take nothing: {labels}"
@@ -219,6 +227,7 @@ class Rules:
         facts: dict[str, Any] = {"format": FORMAT}
         facts |= {key: getattr(self, key) for key in _TEXTS if getattr(self, key)}
         facts |= {key: list(getattr(self, key)) for key in _LISTS if getattr(self, key)}
+        facts |= {"optional": True} if self.optional else {}
         facts |= {"variables": _plain(self._declared)} if self._declared else {}
         return facts | {"rules": [_plain(rule.facts) for rule in self.rules]}
 
@@ -245,7 +254,7 @@ class Rules:
                 raise InvalidTypeError(f"{key} is a list of texts, got {facts[key]!r}")
         if not isinstance(facts.get("rules"), list) or not isinstance(facts.get("variables", {}), Mapping):
             raise InvalidTypeError("rules are a list of tables, [[rules]], and variables is a table")
-        about = {key: facts[key] for key in (*_TEXTS, *_LISTS) if key in facts}
+        about = {key: facts[key] for key in (*_TEXTS, *_LISTS, "optional") if key in facts}
         return cls(facts["rules"], facts.get("variables"), _lines=lines, **about)
 
     def to_json(self) -> str:

@@ -31,8 +31,8 @@ class Tensor:
     shape : tuple of ints
     dtype : str
         NumPy's name, or ml_dtypes'.
-    kind : str, optional
-        The name of the class of the module that it belongs to; None: not known.
+    kind : str or tuple of str, optional
+        The name of the class of the module that it belongs to, and perhaps those of its base classes; None: not known.
     is_parameter : bool
         Or a buffer.
     """
@@ -40,8 +40,13 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: str
-    kind: str | None = None
+    kind: str | tuple[str, ...] | None = None
     is_parameter: bool = True
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All names of classes that are known."""
+        return (self.kind,) if isinstance(self.kind, str) else self.kind or ()
 
     @property
     def size(self) -> int:
@@ -133,7 +138,12 @@ def _described(one: Any, caller: str) -> Tensor:
     return Tensor(name, shape, dtype, getattr(one, "kind", None), getattr(one, "is_parameter", True))
 
 
-def tensor_of(name: str, array: Any, kind: str | None = None, is_parameter: bool = True) -> Tensor:
+def kinds_of(module: Any, top: type) -> tuple[str, ...]:
+    """The names of a module's class and of its base classes below ``top``."""
+    return tuple(one.__name__ for one in type(module).__mro__ if issubclass(one, top) and one is not top)
+
+
+def tensor_of(name: str, array: Any, kind: str | tuple[str, ...] | None = None, is_parameter: bool = True) -> Tensor:
     """The facts of an array of any library."""
     return Tensor(name, tuple(map(int, array.shape)), _dtype_name(array.dtype), kind, is_parameter)
 
@@ -210,10 +220,11 @@ def _of_torch(module: Any, caller: str) -> Holding:
 
 def _of_flax(nnx: Any, module: Any) -> Holding:
     """Parameters and the statistics of norms; counters and keys of random layers are not weights."""
-    kinds, held = {}, []
+    kinds: dict[tuple[Any, ...], tuple[str, ...]] = {}
+    held = []
     for path, node in nnx.iter_graph(module):
         if isinstance(node, nnx.Module):
-            kinds[path] = type(node).__name__
+            kinds[path] = kinds_of(node, nnx.Module)
         elif isinstance(node, (nnx.Param, nnx.BatchStat)):
             held.append((path, node))
     return Holding(
@@ -221,7 +232,9 @@ def _of_flax(nnx: Any, module: Any) -> Holding:
     )
 
 
-def _of_variable(path: tuple[Any, ...], variable: Any, kinds: Mapping[tuple, str], is_parameter: bool) -> Held:
+def _of_variable(
+    path: tuple[Any, ...], variable: Any, kinds: Mapping[tuple, tuple[str, ...]], is_parameter: bool
+) -> Held:
     old = variable[...]
     name, kind = ".".join(map(str, path)), kinds.get(path[:-1])
     tensor = tensor_of(name, old, kind, is_parameter)
@@ -230,7 +243,7 @@ def _of_variable(path: tuple[Any, ...], variable: Any, kinds: Mapping[tuple, str
 
 def _of_keras(keras: Any, model: Any) -> Holding:
     """All weights, under their paths below the model, whose own name differs from build to build."""
-    kinds = {id(one): type(layer).__name__ for layer in model._flatten_layers() for one in layer.weights}
+    kinds = {id(one): kinds_of(layer, keras.Layer) for layer in model._flatten_layers() for one in layer.weights}
     held = []
     for variable in model.weights:
         name = variable.path.removeprefix(f"{model.name}/").replace("/", ".")

@@ -14,9 +14,11 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.recipes.expressions import RESERVED, Expression, Number
 from numbainit.recipes.patterns import Pattern, dotted
 from numbainit.recipes.tensors import Tensor
+from numbainit.weights.layouts import Layout
 from numbainit.weights.numbers import scalar
 
-_OF_A_TENSOR = re.compile(r"rank|size|fan_in|fan_out|[dn](?:0|[1-9]\d*)")
+_OF_A_TENSOR = re.compile(r"n(?:0|[1-9]\d*)|(?:weight_)?(?:rank|size|fan_in|fan_out|d(?:0|[1-9]\d*))")
+_BESIDE = "weight_"  # before a fact of the weight beside a bias
 _DIGITS = re.compile(r"\d+")
 _FIELDS = ("count", "shape", "axis", "value", "default")
 
@@ -26,16 +28,20 @@ def is_of_a_tensor(name: str) -> bool:
     return _OF_A_TENSOR.fullmatch(name) is not None
 
 
-def is_number_of_name(name: str) -> bool:
-    """Whether a name in an expression is a number in the parameter's name."""
-    return name[0] == "n" and is_of_a_tensor(name)
+def is_of_a_name(name: str) -> bool:
+    """Whether a name in an expression is a fact that differs between parameters of one shape."""
+    return (name[0] == "n" or name.startswith(_BESIDE)) and is_of_a_tensor(name)
+
+
+class NoWeightError(InvalidValueError):
+    """An expression asks for the weight beside a tensor that has none."""
 
 
 def checked_names(expression: Expression, declared: Sequence[str], *, of_tensors: bool = True) -> Expression:
     """The expression, none of whose names is unknown."""
     for name in sorted(expression.names - set(declared)):
         if not (of_tensors and is_of_a_tensor(name)):
-            facts = "rank, size, d0, d1, ..., n0, n1, ..., fan_in, fan_out"
+            facts = "rank, size, d0, d1, ..., n0, n1, ..., fan_in, fan_out, weight_rank, ..., weight_fan_out"
             known = ", ".join([*declared, facts] if of_tensors else declared) or "none before it"
             raise InvalidValueError(
                 f"{expression.text!r} asks for {name!r}; {suggestion(name, declared)}Known here are {known}: declare "
@@ -59,30 +65,31 @@ class Variable:
     """A declared variable: how it is read from the tensors of a model, or computed, and its default."""
 
     name: str
-    count: Pattern | None = None
-    shape: Pattern | None = None
+    count: tuple[Pattern, ...] = ()
+    shape: tuple[Pattern, ...] = ()
     axis: int = 0
     value: Expression | None = None
     default: Number | None = None
 
     def read(self, tensors: Sequence[Tensor]) -> Number | None:
         """What names and shapes say."""
-        if self.count is not None:
-            numbers = {self.count.number(dotted(tensor.name)) for tensor in tensors} - {None}
-            return len(numbers) or None
-        if self.shape is not None:
+        if self.count:
+            found = {glob.numbers(dotted(tensor.name)) for tensor in tensors for glob in self.count} - {None}
+            return len(found) or None
+        for glob in self.shape:
             for tensor in tensors:
-                if self.shape.takes(dotted(tensor.name)) and -len(tensor.shape) <= self.axis < len(tensor.shape):
+                if glob.takes(dotted(tensor.name)) and -len(tensor.shape) <= self.axis < len(tensor.shape):
                     return tensor.shape[self.axis]
         return None
 
     @property
     def wanted(self) -> str:
         """What would have to be there for it to be read."""
-        if self.count is not None:
-            return f"no name fits {self.count.text!r}"
-        if self.shape is not None:
-            return f"nothing that fits {self.shape.text!r} has an axis {self.axis}"
+        globs = " or ".join(repr(glob.text) for glob in self.count + self.shape)
+        if self.count:
+            return f"no name fits {globs}"
+        if self.shape:
+            return f"nothing that fits {globs} has an axis {self.axis}"
         return "names and shapes do not say"
 
 
@@ -106,10 +113,11 @@ def variable(name: Any, facts: Any, earlier: Sequence[str]) -> Variable:
 
 
 def _variable(name: str, facts: Mapping[str, Any], earlier: Sequence[str]) -> Variable:
-    count, shape = (Pattern(facts[field]) if field in facts else None for field in ("count", "shape"))
+    count, shape = (_globs(field, facts) for field in ("count", "shape"))
     value = _expression(facts["value"]) if "value" in facts else None
-    if count is not None and not count.has_number:
-        raise InvalidValueError(f"count counts the numbers that stand at {{}}, and {count.text!r} has none")
+    for glob in count:
+        if not glob.has_number:
+            raise InvalidValueError(f"count counts the numbers that stand at {{}}, and {glob.text!r} has none")
     if value is not None:
         checked_names(value, earlier, of_tensors=False)
     axis = facts.get("axis", 0)
@@ -117,6 +125,14 @@ def _variable(name: str, facts: Mapping[str, Any], earlier: Sequence[str]) -> Va
         raise InvalidTypeError(f"axis must be a whole number, got {axis!r}")
     default = None if "default" not in facts else checked_number("default", facts["default"])
     return Variable(name, count, shape, axis, value, default)
+
+
+def _globs(field: str, facts: Mapping[str, Any]) -> tuple[Pattern, ...]:
+    """One, or a list of them."""
+    given = facts.get(field, [])
+    if field in facts and isinstance(given, list) and not given:
+        raise InvalidValueError(f"{field} is an empty list: name something, or leave it out")
+    return tuple(Pattern(text) for text in (given if isinstance(given, list) else [given]))
 
 
 def _expression(text: Any) -> Expression:
@@ -139,6 +155,7 @@ class Values(Mapping[str, Number]):
     def __init__(self, declared: Sequence[Variable], tensors: Sequence[Tensor], given: Mapping[str, Any]) -> None:
         self._declared = {one.name: one for one in declared}
         self._tensors = tensors
+        self._by_name: dict[str, Tensor] = {}
         self._known = {name: self._checked(name, value) for name, value in given.items()}
 
     def _checked(self, name: Any, value: Any) -> Number:
@@ -158,6 +175,15 @@ class Values(Mapping[str, Number]):
 
     def __len__(self) -> int:
         return len(self._declared)
+
+    def beside(self, bias: Tensor) -> Tensor:
+        """The weight that a bias belongs to: of its name with ``weight`` for ``bias`` in the last component."""
+        head, dot, last = bias.name.rpartition(".") if "." in bias.name else bias.name.rpartition("/")
+        self._by_name = self._by_name or {tensor.name: tensor for tensor in self._tensors}
+        weight = self._by_name.get(head + dot + last.replace("bias", "weight"))
+        if weight is None or weight is bias:
+            raise NoWeightError(f"there is no weight beside {bias.name!r}")
+        return weight
 
     @property
     def known(self) -> dict[str, Number]:
@@ -196,6 +222,9 @@ class Scope(Mapping[str, Number]):
 
     def _fact(self, name: str) -> Number:
         tensor = self._tensor
+        if name.startswith(_BESIDE):
+            weight = self._values.beside(tensor)
+            return Scope(self._values, weight, lambda: Layout().fans(weight.shape))[name.removeprefix(_BESIDE)]
         if name == "rank":
             return len(tensor.shape)
         if name == "size":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.recipes.tensors import kinds_of
 
 _WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 
@@ -17,13 +18,13 @@ Renamed: TypeAlias = "Mapping[str, str] | Callable[[str], str] | None"
 
 
 class Named(NamedTuple):
-    """A tensor of a model: its name there, that of its generator, whether it is a parameter, its module's class."""
+    """A tensor of a model: its name there, that of its generator, whether it is a parameter, its module's classes."""
 
     name: str
     key: str
     tensor: torch.Tensor
     is_parameter: bool
-    kind: str
+    kind: tuple[str, ...]
 
 
 def named_tensors(
@@ -83,12 +84,12 @@ def _all_modules(module: torch.nn.Module, prefix: str) -> Iterator[tuple[torch.n
             yield from _all_modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.")
 
 
-def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool, str]]:
+def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool, tuple[str, ...]]]:
     for inner, path in _modules(module, "", set()):
         for tensors, are_parameters in ((inner._parameters, True), (inner._buffers, False)):
             for name, tensor in tensors.items():
                 if tensor is not None:
-                    yield path + name, tensor, are_parameters, type(inner).__name__
+                    yield path + name, tensor, are_parameters, kinds_of(inner, torch.nn.Module)
 
 
 def _modules(module: torch.nn.Module, prefix: str, seen: set[int]) -> Iterator[tuple[torch.nn.Module, str]]:

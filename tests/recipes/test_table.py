@@ -79,6 +79,8 @@ def test_arrays_of_equal_names_are_equal():
         ({"kind": "Linear"}, True),
         ({"kind": ["Conv*", "Lin?ar"]}, True),
         ({"kind": "Conv2d"}, False),
+        ({"where": "weight_rank == 2"}, False),
+        ({"where": "fan_in > 3 or weight_rank == 2"}, True),
         ({"parameter": True}, True),
         ({"parameter": False}, False),
         ({"where": "fan_in > 3 and d0 == 4"}, True),
@@ -109,6 +111,58 @@ def test_a_rule_with_a_kind_never_takes_what_has_none():
         rules.recipe([Tensor("w", (2,), "float32")])
 
 
+def test_a_kind_is_that_of_base_classes_too():
+    rules = Rules([{"match": "*", "kind": "Linear", "initializer": "ones"}, {"match": "*", "initializer": "zeros"}])
+    kinds = {"a": ("Quantizable", "Linear"), "b": ("Linear",), "c": "Linear", "d": ("LinearLike",), "e": (), "f": None}
+    rows = rules.plan([Tensor(name, (2,), "float32", kind) for name, kind in kinds.items()]).rows
+    assert list(rows.values()) == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("bias", "weight"),
+    [("bias", "weight"), ("a.bias", "a.weight"), ("in_proj_bias", "in_proj_weight"), ("m/bias", "m/weight")],
+)
+def test_a_bias_knows_the_weight_beside_it(bias, weight):
+    where, value = "weight_rank == 3", "weight_fan_in + weight_fan_out + weight_size + weight_d2"
+    rules = Rules(
+        [
+            {"match": ["*bias*"], "where": where, "initializer": "constant", "val": value},
+            {"match": "*", "initializer": "ones"},
+        ]
+    )
+    shapes = {bias: (8,), weight: (8, 4, 3), "other.bias": (8,), "other.weight": (8, 4), "lonely.bias": (8,)}
+    plan = rules.plan(tensors(shapes))
+    assert plan.rows == {bias: 1, weight: 2, "other.bias": 2, "other.weight": 2, "lonely.bias": 2}
+    assert plan.recipe[bias].steps[0].initializer.arguments["val"] == 12 + 24 + 96 + 3
+
+
+def test_biases_of_one_shape_have_weights_of_their_own():
+    rules = Rules(
+        [
+            {"match": "*.bias", "initializer": "constant", "val": "weight_fan_in"},
+            {"match": "*", "initializer": "ones"},
+        ]
+    )
+    recipe = rules.recipe(tensors({"a.weight": (8, 4), "a.bias": (8,), "b.weight": (8, 6), "b.bias": (8,)}))
+    assert [recipe[name].label for name in ("a.bias", "b.bias")] == ["constant(val=4)", "constant(val=6)"]
+
+
+def test_a_bias_without_a_weight_is_an_error_where_a_number_is_wanted():
+    rules = Rules([{"match": "*", "initializer": "constant", "val": "weight_fan_in"}])
+    with pytest.raises(InvalidValueError, match=r"parameter 'a\.bias', by rule 1 \(\*\): there is no weight beside"):
+        rules.recipe(tensors({"a.bias": (8,)}))
+
+
+def test_a_table_of_variants_does_not_warn_of_rules_that_take_nothing():
+    facts = {"rules": [{"match": "a", "initializer": "ones"}, {"match": "b", "initializer": "ones"}]}
+    given = {"format": "numbainit-rules-1", "optional": True, **facts}
+    rules = Rules.from_dict(given)
+    assert rules.plan(tensors({"a": (2,)})).warnings == ()
+    assert Rules(facts["rules"]).plan(tensors({"a": (2,)})).warnings == ("rules that take nothing: 2 (b)",)
+    assert Rules.from_toml(rules.to_toml()).optional
+    assert rules.to_dict() == given
+
+
 def test_booleans_are_integers_and_bfloat16_is_a_float():
     rules = Rules([{"match": "*", "dtype": "int", "initializer": "zeros"}, {"match": "*", "initializer": "ones"}])
     rows = rules.plan([Tensor(name, (2,), name) for name in ("bool", "uint8", "bfloat16", "float8_e4m3fn")]).rows
@@ -123,6 +177,9 @@ def test_booleans_are_integers_and_bfloat16_is_a_float():
     [
         ({"count": "h.{}.*"}, 3),
         ({"count": "*.x{}.w"}, 2),
+        ({"count": "h.{}.x{}.w"}, 3),
+        ({"count": ["h.0.x{}.w", "h.11.x{}.*", "no.{}"]}, 2),
+        ({"shape": ["none", "h.1.*", "*.w"], "axis": 1}, 5),
         ({"shape": "*.w", "axis": -1}, 7),
         ({"shape": "nothing", "default": 5}, 5),
         ({"value": "2 * first"}, 8),
@@ -494,6 +551,7 @@ def test_errors_of_a_text_have_the_line():
         ({"format": "numbainit-rules-1", "rules": {}}, "rules are a list of tables"),
         ({"format": "numbainit-rules-1", "rules": [], "name": 3}, "name is a text, got 3"),
         ({"format": "numbainit-rules-1", "rules": [], "fits": "gpt2"}, "fits is a list of texts"),
+        ({"format": "numbainit-rules-1", "rules": [], "optional": 1}, "optional is true or false"),
         ({"format": "numbainit-rules-1", "rules": [], "variables": []}, "variables is a table"),
     ],
 )

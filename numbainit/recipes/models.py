@@ -1,7 +1,7 @@
 """The name of a well-known model → the text of its safetensors header.
 
-A header is all that an initializer needs: names, dtypes, shapes. The files in ``data/`` hold one parameter a line, in
-the order of the model's ``named_parameters()``: buffers and tied weights are not in it.
+A header is all that an initializer needs: names, dtypes, shapes. The files in ``data/`` hold one tensor a line, in the
+order of the model's ``state_dict()``, buffers included; a tied weight is in it under its first name only.
 """
 
 from importlib import resources
@@ -21,8 +21,8 @@ def builtin_names() -> list[str]:
     Examples
     --------
     >>> from numbainit.recipes.models import builtin_names
-    >>> builtin_names()
-    ['gpt2', 'resnet50']
+    >>> builtin_names()[:3]
+    ['bert-base', 'densenet121', 'gpt2']
     """
     return sorted(file.name.removesuffix(_SUFFIX) for file in _folder().iterdir() if file.name.endswith(_SUFFIX))
 

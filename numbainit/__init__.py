@@ -11,6 +11,7 @@ The value of an element is a pure function of the key, the draw and the index of
 """
 
 from numbainit.errors import (
+    CompilerError,
     DeviceError,
     InvalidTypeError,
     InvalidValueError,
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Block",
+    "CompilerError",
     "DeviceError",
     "Generator",
     "Initializer",

@@ -19,14 +19,13 @@ Given an array instead of a shape they fill it in place and warn, as torch's old
 ``init.kaiming_normal(layer.weight, mode="fan_out")`` keeps working.
 """
 
-import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
 
 from numbainit import init
-from numbainit.errors import InvalidTypeError, InvalidValueError, warn_user
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable, checked_dtype, dtype_of
 from numbainit.targets.new_arrays import new_array, ordinal_of
@@ -445,7 +444,7 @@ def checked_shape(shape: Any) -> tuple[int, ...]:
         several = isinstance(shape, (Sequence, np.ndarray))
         sizes = wholes(shape) if several else (whole(shape),)
     except TypeError:
-        raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {reprlib.repr(shape)}") from None
+        raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {shown(shape)}") from None
     if any(size < 0 for size in sizes):
-        raise InvalidValueError(f"shape must have no negative size, got {sizes}")
+        raise InvalidValueError(f"shape must have no negative size, got {shown(sizes)}")
     return sizes

@@ -4,41 +4,38 @@ A :class:`Generator` holds no random state, only the key and how many draws it h
 function of the key, the draw number and the index of the element, so a generator can be rebuilt from its ``repr``.
 """
 
-import hashlib
-import numbers
 import operator
-import reprlib
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, SupportsIndex, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.maths.stream import STREAM
-from numbainit.weights.numbers import integer, whole
+from numbainit.memory.libraries import seed_of_worker
+from numbainit.seeds import WORD, Key, Seed, below, folded, seeded, written
 
-_WORD = 1 << 32
 _CHILDREN = (1 << 64) + 1  # limit of a count of children, whose numbers have 64 bits
-_PERSON = f"numbainit.{STREAM}".encode()
 
-Seed: TypeAlias = "SupportsIndex | Sequence[int] | np.ndarray | np.random.SeedSequence | None"
 Stream: TypeAlias = tuple[int, int, int]  # the two words of a key, and a draw
 GeneratorLike: TypeAlias = "Generator | Seed | np.random.Generator"
 
 
 #: whether Python threads run at once: then a step of an iterator takes a lock
 _FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
+#: of the state of all generators, since a fork waits for it: a child must find none held by a thread that it has not
+_lock = threading.RLock()
 
 
 def _draws_from(draw: int) -> Iterator[int]:
     """The numbers of the draws that are left."""
-    return iter(range(draw, _WORD))
+    return iter(range(draw, WORD))
 
 
 def _handed_out(draws: Iterator[int]) -> int:
-    return _WORD - operator.length_hint(draws)
+    return WORD - operator.length_hint(draws)
 
 
 class Generator:
@@ -75,7 +72,7 @@ class Generator:
     """
 
     def __init__(self, seed: Seed = None, *, draws: int = 0, spawned: int = 0) -> None:
-        self._seed, key = _seeded(seed)
+        self._seed, key = seeded(seed)
         self._restart(key, draws, spawned)
 
     @classmethod
@@ -90,7 +87,7 @@ class Generator:
         """
         self = cls.__new__(cls)
         self._seed = None
-        self._restart((_below("k0", k0, _WORD), _below("k1", k1, _WORD)), draws, spawned)
+        self._restart((below("k0", k0, WORD), below("k1", k1, WORD)), draws, spawned)
         return self
 
     @classmethod
@@ -101,10 +98,9 @@ class Generator:
         self._restart(None, 0, 0)
         return self
 
-    def _restart(self, key: tuple[int, int] | None, draws: int, spawned: int) -> None:
-        self._state = key, _draws_from(_below("draws", draws, _WORD + 1))
-        self._spawned = _below("spawned", spawned, _CHILDREN)
-        self._lock = threading.RLock()
+    def _restart(self, key: Key | None, draws: int, spawned: int) -> None:
+        self._state = key, _draws_from(below("draws", draws, WORD + 1))
+        self._spawned = below("spawned", spawned, _CHILDREN)
 
     @property
     def seed(self) -> int | list[int] | None:
@@ -119,10 +115,10 @@ class Generator:
         return self._state[0] or self._take_entropy()
 
     def _take_entropy(self) -> tuple[int, int]:
-        with self._lock:
+        with _lock:
             key, draws = self._state
             if key is None:
-                self._seed, key = _seeded(None)
+                self._seed, key = seeded(seed_of_worker() if self is default_generator else None)
                 self._state = key, draws
             return key
 
@@ -139,7 +135,7 @@ class Generator:
     def next_stream(self) -> Stream:
         """Take the next draw number, with the key: what every filling call does once."""
         if _FREE_THREADED:
-            with self._lock:
+            with _lock:
                 return self._next_stream()
         return self._next_stream()
 
@@ -155,7 +151,7 @@ class Generator:
 
     def _become(self, other: "Generator") -> None:
         """Go on as ``other``, between two draws of whoever else holds this one."""
-        with self._lock:
+        with _lock:
             self._seed, key, draws, self._spawned = other.__getstate__()
             self._state = key, _draws_from(draws)
 
@@ -172,11 +168,7 @@ class Generator:
         >>> g.fold_in("encoder.weight").key == g.fold_in("encoder.weight").key != g.fold_in("encoder.bias").key
         True
         """
-        digest = hashlib.blake2b(
-            _payload(data), digest_size=8, key=np.array(self.key, "<u4").tobytes(), person=_PERSON
-        ).digest()
-        k0, k1 = np.frombuffer(digest, "<u4")
-        return type(self).from_key(int(k0), int(k1))
+        return type(self).from_key(*folded(self.key, data))
 
     def spawn(self, n: int) -> "list[Generator]":
         """The next ``n`` children: ``fold_in(i)``, with i counting on from call to call, as in NumPy.
@@ -189,10 +181,10 @@ class Generator:
         >>> b.key == g.fold_in(1).key
         True
         """
-        n = _below("n", n, _WORD)
-        with self._lock:
+        n = below("n", n, WORD)
+        with _lock:
             first = self._spawned
-            self._spawned = _below("spawned", first + n, _CHILDREN)
+            self._spawned = below("spawned", first + n, _CHILDREN)
         return [self.fold_in(i) for i in range(first, first + n)]
 
     def _counts(self) -> dict[str, int]:
@@ -204,7 +196,7 @@ class Generator:
         if self.seed is None:
             words = [f"0x{word:08x}" for word in self.key]
             return f"Generator.from_key({', '.join(words + counts)})"
-        return f"Generator({', '.join([f'seed={self.seed!r}', *counts])})"
+        return f"Generator({', '.join([f'seed={written(self.seed)}', *counts])})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Generator):
@@ -214,7 +206,7 @@ class Generator:
     __hash__ = None  # type: ignore[assignment]  # its draws change
 
     def __getstate__(self) -> tuple:
-        with self._lock:
+        with _lock:
             self._take_entropy()
             key, draws = self._state
             return self._seed, key, _handed_out(draws), self._spawned
@@ -236,12 +228,16 @@ def as_generator(source: GeneratorLike) -> Generator:
         return source
     if isinstance(source, np.random.Generator):
         bits = int(source.integers(0, 2**64, dtype=np.uint64))
-        return Generator.from_key(bits % _WORD, bits // _WORD)
+        return Generator.from_key(bits % WORD, bits // WORD)
     return Generator(source)
 
 
 def manual_seed(seed: "int | Sequence[int] | np.random.SeedSequence") -> Generator:
     """Seed the default generator, which calls without ``generator=`` use, and return it.
+
+    In a process that is forked afterwards it goes on as ``fold_in(f"fork {n}")`` of what it was seeded with, n counting
+    the forks since then from 0: children differ from their parent and from each other, and the same program gives the
+    same values again. Unseeded, it takes fresh entropy in each process.
 
     Examples
     --------
@@ -251,75 +247,48 @@ def manual_seed(seed: "int | Sequence[int] | np.random.SeedSequence") -> Generat
     """
     if seed is None:
         raise InvalidTypeError("manual_seed takes an int or a sequence of ints, got None: it makes values repeatable")
-    default_generator._become(Generator(seed))
+    given = Generator(seed)
+    with _lock:
+        default_generator._become(given)
+        _forks.seeded = given.key
+        _forks.count = 0
     return default_generator
-
-
-def _seed_sequence(seed: object) -> "np.random.SeedSequence":
-    if isinstance(seed, np.random.SeedSequence):
-        return seed
-    if seed is None:
-        return np.random.SeedSequence()
-    if isinstance(seed, (str, bytes)) or not isinstance(seed, (numbers.Integral, Sequence, np.ndarray)):
-        raise _wrong_seed(seed)
-    try:
-        if isinstance(seed, numbers.Integral):
-            return np.random.SeedSequence(_natural(seed))
-        return np.random.SeedSequence([_natural(word) for word in seed])
-    except TypeError:
-        raise _wrong_seed(seed) from None
-
-
-def _seeded(seed: Seed) -> tuple[int | list[int] | None, tuple[int, int]]:
-    """The seed to show, and the key."""
-    sequence = _seed_sequence(seed)
-    k0, k1 = sequence.generate_state(2, np.uint32)
-    return _plain(sequence), (int(k0), int(k1))
-
-
-def _plain(sequence: "np.random.SeedSequence") -> int | list[int] | None:
-    """The int or list of ints that makes the same key; None where there is none, as for a spawned sequence."""
-    if sequence.spawn_key or sequence.pool_size != np.random.SeedSequence(0).pool_size:
-        return None
-    entropy: Any = sequence.entropy
-    return int(entropy) if isinstance(entropy, numbers.Integral) else [int(word) for word in entropy]
-
-
-def _natural(word: object) -> int:
-    value = whole(word)
-    if value < 0:
-        raise InvalidValueError(f"a seed is a non-negative int, got {value}: take abs(seed), or seed % 2**64")
-    return value
-
-
-def _wrong_seed(seed: object) -> InvalidTypeError:
-    kind = f"{type(seed).__module__}.{type(seed).__qualname__}".removeprefix("builtins.")
-    remedy = "use numbainit.Generator(seed)"
-    if isinstance(seed, str):
-        remedy = "numbainit.Generator(0).fold_in(name) makes one from a name"
-    return InvalidTypeError(
-        "a seed or generator is a numbainit.Generator, an int, a sequence of ints, a numpy SeedSequence, "
-        f"a numpy.random.Generator or None, got {kind} {reprlib.repr(seed)}: {remedy}"
-    )
-
-
-def _below(name: str, value: int, limit: int) -> int:
-    number = integer(name, value)
-    if not 0 <= number < limit:
-        raise InvalidValueError(f"{name} must lie in [0, {limit}), got {number}")
-    return number
-
-
-def _payload(data: str | int) -> bytes:
-    if isinstance(data, str):
-        try:
-            return b"s" + data.encode()
-        except UnicodeEncodeError:
-            raise InvalidValueError(f"fold_in takes a str that UTF-8 can encode, got {data!r}") from None
-    if isinstance(data, numbers.Integral):
-        return b"i" + _below("fold_in data", data, 1 << 64).to_bytes(8, "little")
-    raise InvalidTypeError(f"fold_in takes a str or an int, got {type(data).__name__}: name the parameter or count it")
 
 
 #: The generator of calls without ``generator=``; seeded by the operating system until :func:`manual_seed`.
 default_generator = Generator._unseeded()
+
+
+class _Forks:
+    """What the default generator becomes in a forked child, which must not repeat its parent or a sibling.
+
+    The lock is held over a fork, so that forks from several threads have numbers of their own.
+    """
+
+    def __init__(self) -> None:
+        self.seeded: Key | None = None  # what the default generator was seeded with, by hand
+        self.count = 0  # of forks since then
+
+    def before(self) -> None:
+        _lock.acquire()
+
+    def after_in_parent(self) -> None:
+        self.count += 1
+        _lock.release()
+
+    def after_in_child(self) -> None:
+        global _lock
+        _lock = threading.RLock()
+        child = Generator._unseeded()
+        if self.seeded is not None:
+            self.seeded = folded(self.seeded, f"fork {self.count}")
+            child = Generator.from_key(*self.seeded)
+        default_generator._state, default_generator._seed, default_generator._spawned = child._state, None, 0
+        self.count = 0
+
+
+_forks = _Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_forks.before, after_in_parent=_forks.after_in_parent, after_in_child=_forks.after_in_child
+    )

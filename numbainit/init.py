@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from numbainit import matrices
-from numbainit.errors import InvalidTypeError, warn_user
+from numbainit.errors import NumbaInitError, warn_user
 from numbainit.fill import fill, fill_constant, fill_splits
 from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import Array, writable
@@ -594,9 +594,9 @@ def _remembered(function: Callable[..., Splits]) -> Callable[..., Splits]:
     def call(*arguments: Any) -> Splits:
         try:
             return cached(*arguments)
-        except InvalidTypeError:  # a TypeError too: the function has said it
+        except NumbaInitError:  # the function has said it
             raise
-        except TypeError:
+        except Exception:  # no hash, or one that raises what it likes
             pass
         return function(*arguments)
 

@@ -7,7 +7,6 @@ are, and whether one draws.
 import functools
 import inspect
 import math
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from numbainit import init
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import GeneratorLike
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import DEFAULT_SLOPE
@@ -252,7 +251,7 @@ class Initializer:
     def from_dict(cls, facts: Mapping[str, Any]) -> "Initializer":
         """The initializer whose :meth:`to_dict` this is."""
         if not isinstance(facts, Mapping) or "name" not in facts:
-            raise InvalidTypeError(f"an initializer is written as a mapping with a 'name', got {str(facts)[:80]!r}")
+            raise InvalidTypeError(f"an initializer is written as a mapping with a 'name', got {shown(facts)}")
         known = parameters(checked_name(facts["name"]))
         given = {str(argument): value for argument, value in facts.items() if argument != "name"}
         return cls(facts["name"], **{key: _from_plain(key, value, known.get(key)) for key, value in given.items()})
@@ -280,7 +279,7 @@ def _checked(argument: str, value: Any, default: Any) -> Any:
         return None if value is None else as_layout(value)
     if isinstance(default, str):
         if not isinstance(value, str):
-            raise InvalidTypeError(f"{argument} must be a str, got {type(value).__name__} {value!r}")
+            raise InvalidTypeError(f"{argument} must be a str, got {type(value).__name__} {shown(value)}")
         return str(value)
     if argument == "groups":
         return integer(argument, value)
@@ -297,8 +296,7 @@ def _checked_number(argument: str, value: Any) -> int | float | complex:
         plain = value.item() if hasattr(value, "item") else value
         return plain if type(plain) in (int, float, complex) else scalar(argument, plain)
     except Exception:  # whatever a library raises for what has no value
-        text = reprlib.repr(value)
-        raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {text}") from None
+        raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {shown(value)}") from None
 
 
 def _identity(value: Any) -> Any:

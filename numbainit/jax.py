@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import initializers
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
 from numbainit.functional import checked_shape
 from numbainit.generator import Generator
 from numbainit.weights.blocks import Block
@@ -88,8 +88,8 @@ class Initializer:
     def __post_init__(self) -> None:
         if not isinstance(self.initializer, initializers.Initializer):
             raise InvalidTypeError(
-                f"an Initializer of JAX takes a numbainit.Initializer, got {self.initializer!r}: pass one, or call a "
-                "function of this module, such as normal(std=0.02)"
+                f"an Initializer of JAX takes a numbainit.Initializer, got {shown(self.initializer)}: pass one, or "
+                "call a function of this module, such as normal(std=0.02)"
             )
 
     def __repr__(self) -> str:
@@ -337,4 +337,4 @@ def _checked_dtype(dtype: Any) -> np.dtype:
     try:
         return np.dtype(jax.dtypes.canonicalize_dtype(float if dtype is None else dtype))
     except TypeError:
-        raise InvalidTypeError(f"dtype must be one of JAX's, such as 'float32', got {dtype!r}") from None
+        raise InvalidTypeError(f"dtype must be one of JAX's, such as 'float32', got {shown(dtype)}") from None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.fill import run
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.memory.arrays import Array, diagonal, view_at
@@ -48,10 +48,10 @@ def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) ->
         )
     count = integer("groups", groups)
     if count < 1:
-        raise InvalidValueError(f"groups must be at least 1, got {count}")
+        raise InvalidValueError(f"groups must be at least 1, got {shown(count)}")
     experts, *kinds = axes_by_kind(layout, len(whole))
     if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
-        raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {layout!r}")
+        raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {shown(layout)}")
     order = sum(kinds, ())
     shape = [whole[axis] for axis in order]
     if shape[0] % count:

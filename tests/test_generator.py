@@ -16,6 +16,7 @@ import pytest
 
 import numbainit as init
 from numbainit import Generator
+from numbainit import generator as generator_module
 from numbainit.generator import as_generator, default_generator
 
 LARGE = 2**200 + 12345
@@ -389,6 +390,14 @@ def test_repr():
     )
 
 
+def test_repr_of_a_seed_that_has_more_digits_than_python_writes():
+    seed = 3**10_000
+    for one in (seed, [1, seed]):
+        text = repr(Generator(one))
+        assert "seed=0x" in text.replace("[1, ", "")
+        assert eval(text).key == Generator(one).key
+
+
 def test_equality():
     assert Generator(0) == Generator(0)
     assert Generator(0) != Generator(1)
@@ -500,7 +509,7 @@ def test_other_generators_leave_the_default_alone():
 
 def test_seeding_anew_waits_for_the_draw_of_another_thread():
     """It goes through the lock that a draw holds, and keeps that lock."""
-    lock = init.default_generator._lock
+    lock = generator_module._lock
     seeding = threading.Thread(target=init.manual_seed, args=(123,))
     with lock:
         seeding.start()
@@ -508,7 +517,7 @@ def test_seeding_anew_waits_for_the_draw_of_another_thread():
         assert seeding.is_alive()
         before = init.default_generator.key
     seeding.join()
-    assert init.default_generator._lock is lock
+    assert generator_module._lock is lock
     assert init.default_generator.key == init.Generator(123).key != before
     assert init.default_generator.draws == 0
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.memory.dtypes import NO_ZERO, is_small, part_of, small_dtype
 from numbainit.memory.libraries import check_torch, is_immutable, is_small_name, name_of_dtype, stream_of_cupy, torch_of
 from numbainit.weights.blocks import c_strides
@@ -128,7 +128,7 @@ def _described(tensor: Any, interface: dict[str, Any], stream: Any) -> DeviceArr
         _check_numbers(array)
     except (KeyError, TypeError, ValueError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        text = f"got a device array whose __cuda_array_interface__ cannot be used ({reason}): {interface!r}"
+        text = f"got a device array whose __cuda_array_interface__ cannot be used ({reason}): {shown(interface)}"
         raise InvalidTypeError(text) from None
     return array
 
@@ -136,7 +136,7 @@ def _described(tensor: Any, interface: dict[str, Any], stream: Any) -> DeviceArr
 def _dtype(tensor: Any, typestr: str) -> np.dtype:
     """What the array itself says it holds, where that is a float of ml_dtypes: they have no typestr of their own."""
     if not isinstance(typestr, str):
-        raise TypeError(f"typestr is {typestr!r}")
+        raise TypeError(f"typestr is {shown(typestr)}")
     named = getattr(tensor, "dtype", None)
     name = name_of_dtype(named)
     if name is not None:
@@ -144,7 +144,7 @@ def _dtype(tensor: Any, typestr: str) -> np.dtype:
     if not isinstance(named, np.dtype) or named.itemsize >= 4 or not (is_small(named) or named.name == NO_ZERO):
         return np.dtype(typestr)
     if typestr[2:] != str(named.itemsize):
-        raise ValueError(f"typestr {typestr!r} is not as wide as {named}")
+        raise ValueError(f"typestr {shown(typestr)} is not as wide as {named}")
     return named
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, MissingExtraError
+from numbainit.errors import InvalidTypeError, MissingExtraError, shown
 from numbainit.maths.formats import SMALL
 from numbainit.memory.libraries import is_small_name, name_of_dtype
 
@@ -47,7 +47,7 @@ def part_of(dtype: np.dtype) -> np.dtype:
 
 def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
     """One of ``dtypes``, given as NumPy takes it, as torch's, or by a name of ml_dtypes."""
-    wanted = f"dtype must be one of {dtypes}, got {dtype!r}"
+    wanted = f"dtype must be one of {dtypes}, got {shown(dtype)}"
     if dtype is None:  # float64 to NumPy
         raise InvalidTypeError(wanted)
     dtype = name_of_dtype(dtype) or dtype

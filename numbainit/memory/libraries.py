@@ -31,6 +31,16 @@ def torch_of(array: object) -> Any:
     return torch if torch is not None and isinstance(array, torch.Tensor) else None
 
 
+def seed_of_worker() -> int | None:
+    """The seed of the worker of torch's DataLoader that this process is; None in any other process.
+
+    torch draws one for each worker and epoch, from its own generator.
+    """
+    data: Any = sys.modules.get("torch.utils.data")
+    worker = getattr(data, "get_worker_info", lambda: None)()
+    return None if worker is None else int(worker.seed)
+
+
 def name_of_dtype(dtype: object) -> str | None:
     """The name that torch and NumPy share of a dtype of torch; None for a dtype of somebody else."""
     return str(dtype).removeprefix("torch.") if type(dtype).__module__ == "torch" else None

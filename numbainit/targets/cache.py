@@ -2,64 +2,116 @@
 
 Numba's cache looks only at the file of the function itself (numba#1833): an edit in a scalar function would leave old
 machine code in use. Here the digest of all sources that a kernel is built from is part of its name, so changed sources
-look for other files. Without a writable cache folder (numba#4908) kernels are compiled anew in each process.
+look for other files. Without a folder that can be written (numba#4908), or without sources to tell apart, kernels are
+compiled anew in each process.
 """
 
 import functools
 import hashlib
-import pickle
-from collections.abc import Callable
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-LOST = (OSError, EOFError, pickle.UnpicklingError)  # what a cache on the disk raises where it is full, gone or spoilt
+from numbainit.errors import CompilerError
+
+_PACKAGE = Path(__file__).parent.parent
+_OPTIONS: Any = {"error_model": "numpy"}
 
 
 @functools.cache
 def sources_digest() -> str:
-    """The first 16 hexadecimal digits of SHA-256 over all sources that kernels take anything from."""
+    """The first 16 hexadecimal digits of SHA-256 over all sources that kernels take anything from; else nothing."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent.parent
-    for path in sorted([*package.glob("maths/*.py"), *package.glob("targets/**/*.py"), package / "weights/laws.py"]):
-        source = path.read_bytes()
-        digest.update(f"{path.name} {len(source)} ".encode())
+    try:
+        found = list(_files()) or list(_modules("maths", "targets", "weights"))
+    except Exception:  # of an importer that has no sources, or is somebody's own
+        found = []
+    if not found and getattr(sys, "frozen", False):  # one file holds them all
+        status = Path(sys.executable).stat()
+        found = [("frozen", f"{status.st_size} {status.st_mtime_ns}".encode())]
+    for name, source in found:
+        digest.update(f"{name} {len(source)} ".encode())
         digest.update(source)
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16] if found else ""
+
+
+def _files() -> Iterator[tuple[str, bytes]]:
+    paths = [*_PACKAGE.glob("maths/*.py"), *_PACKAGE.glob("targets/**/*.py"), *_PACKAGE.glob("weights/laws.py")]
+    for path in sorted(paths):
+        yield path.name, path.read_bytes()
+
+
+def _modules(*folders: str) -> Iterator[tuple[str, bytes]]:
+    """What importers load modules from, in installations of one archive or without sources; nothing is imported."""
+    for folder in folders:
+        for finder, name, is_package in pkgutil.iter_modules([str(_PACKAGE / folder)]):
+            loader: Any = finder.find_spec(name).loader  # type: ignore[call-arg, union-attr]
+            yield f"{folder}.{name}", loader.get_data(loader.get_filename(name))
+            if is_package:
+                yield from _modules(f"{folder}/{name}")
 
 
 def kernel(name: str, *, parallel: bool = False) -> Callable:
     """Compile the decorated function on its first call, as ``name``; it releases the GIL while it runs."""
 
-    def decorate(function):
+    def decorate(function: Any) -> Any:
         from numba import njit
+        from numba.core.caching import FunctionCache
 
-        function.__qualname__ = f"{name}_{sources_digest()}"
-        options: Any = {"parallel": parallel, "nogil": True, "error_model": "numpy"}
-        try:
-            return njit(cache=True, **options)(function)
-        except RuntimeError:  # "cannot cache function": no folder can be written
-            return njit(**options)(function)
+        check_compiler()
+        dispatcher = njit(parallel=parallel, nogil=True, **_OPTIONS)(named(function, name))
+        keep(dispatcher, FunctionCache, function)
+        return dispatcher
 
     return decorate
 
 
-def c_function(name: str, *arguments) -> Callable:
+def c_function(name: str, *arguments: Any) -> Callable:
     """Compile the decorated function at once, as a C function without a result, to be called by its ``.address``."""
 
-    def decorate(function):
-        from numba import cfunc, void
+    def decorate(function: Any) -> Any:
+        from numba import void
+        from numba.core.caching import FunctionCache
+        from numba.core.ccallback import CFunc
+        from numba.core.sigutils import normalize_signature
 
-        function.__qualname__ = f"{name}_{sources_digest()}"
-        try:
-            return cfunc(void(*arguments), cache=True, error_model="numpy")(function)
-        except (RuntimeError, *LOST):
-            return cfunc(void(*arguments), error_model="numpy")(function)
+        check_compiler()
+        signature = normalize_signature(void(*arguments))
+        compiled = CFunc(named(function, name), signature, locals={}, options=dict(_OPTIONS))
+        keep(compiled, FunctionCache, function)
+        compiled.compile()
+        return compiled
 
     return decorate
 
 
-def forget(dispatcher) -> None:
-    """Leave the cache on the disk alone from now on: a full disk or a spoilt file must not stop a fill."""
-    from numba.core.caching import NullCache
+def check_compiler() -> None:
+    """Raise where Numba hands out Python functions instead of compiled ones: kernels are more than Python can run."""
+    from numba.core import config
 
-    dispatcher._cache = NullCache()  # what Numba itself puts there without cache=True; it has no public switch
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        raise CompilerError(
+            "NUMBA_DISABLE_JIT is set, and without Numba's compiler there are no fills: unset it in processes that fill"
+        )
+
+
+def named(function: Any, name: str) -> Any:
+    """The function as Numba finds it on the disk: by its name and the digest of all sources."""
+    function.__qualname__ = f"{name}_{sources_digest()}"
+    return function
+
+
+def keep(dispatcher: Any, kind: type, function: Any) -> None:
+    """Keep what a dispatcher compiles on the disk, by Numba's cache of this kind, where that can be done.
+
+    Numba's switch, ``cache=True``, puts its own cache where this puts one that is checked.
+    """
+    from numbainit.targets.kept import checked
+
+    if sources_digest():
+        try:
+            dispatcher._cache = checked(kind)(function)
+        except Exception:  # no folder can be written, or no file stands behind the function
+            return

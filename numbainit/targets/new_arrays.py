@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
+from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, shown
 from numbainit.memory.device import seen_on_device
 from numbainit.memory.dtypes import is_small
 from numbainit.memory.libraries import errors_of_cupy, is_immutable, torch_of
@@ -45,7 +45,7 @@ def ordinal_of_name(device: Any) -> int | None:
         return None
     kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
-        raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {device!r}")
+        raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {shown(device)}")
     return int(number or 0)
 
 
@@ -57,7 +57,7 @@ def ordinal_of(array: Any, device: Any, name: str) -> int | None:
         ordinal = cuda().driver.ordinal_of(seen) if seen.size else 0
     if device is not None and ordinal_of_name(device) != ordinal:
         found = "the host" if ordinal is None else f"cuda:{ordinal}"
-        raise InvalidValueError(f"got device={device!r}, but {name} lives on {found}: leave out one of the two")
+        raise InvalidValueError(f"got device={shown(device)}, but {name} lives on {found}: leave out one of the two")
     return ordinal
 
 

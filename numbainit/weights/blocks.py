@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.weights.numbers import wholes
 
 _MOST_ELEMENTS = 1 << 62  # so that numbers of the parts of complex elements, and steps between them, fit in 64 bits
@@ -67,14 +67,14 @@ class Block:
     ) -> None:
         object.__setattr__(self, "shape", _naturals("shape", shape))
         if (start is None) == (flat is None):
-            raise InvalidTypeError(f"a Block has a start or a flat range, got start {start!r} and flat {flat!r}")
+            raise InvalidTypeError(f"a Block has a start or a flat range, got start {shown(start)} and flat {shown(flat)}")
         if math.prod(self.shape) > _MOST_ELEMENTS:
-            raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {self.shape}")
+            raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {shown(self.shape)}")
         object.__setattr__(self, "start", () if start is None else _naturals("start", start))
         object.__setattr__(self, "flat", None if flat is None else _range(flat, self.shape))
         if flat is None and len(self.start) != len(self.shape):
             raise InvalidValueError(
-                f"a Block needs one start for each axis, got start {self.start} for shape {self.shape}"
+                f"a Block needs one start for each axis, got start {shown(self.start)} for shape {shown(self.shape)}"
             )
 
     def check(self, part: tuple[int, ...]) -> None:
@@ -190,7 +190,7 @@ def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
         return part
     if not isinstance(block, Block):
         raise InvalidTypeError(
-            f"block is a numbainit.Block(shape, start), or with flat=(begin, end), or None, got {block!r}"
+            f"block is a numbainit.Block(shape, start), or with flat=(begin, end), or None, got {shown(block)}"
         )
     block.check(part)
     return block.shape
@@ -220,7 +220,7 @@ def _naturals(name: str, values: Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
         naturals = wholes(values)
     except TypeError:
-        raise InvalidTypeError(f"the {name} of a Block is a sequence of ints, got {values!r}") from None
+        raise InvalidTypeError(f"the {name} of a Block is a sequence of ints, got {shown(values)}") from None
     if any(value < 0 for value in naturals):
-        raise InvalidValueError(f"the {name} of a Block has no negative number, got {naturals}")
+        raise InvalidValueError(f"the {name} of a Block has no negative number, got {shown(naturals)}")
     return naturals

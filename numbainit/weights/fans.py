@@ -1,12 +1,14 @@
 """A shape, a mode, a nonlinearity → fan-in, fan-out and gain: what scales a weight so that signals keep their size."""
 
 import math
-import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, shown, suggestion
 from numbainit.weights.layouts import splits_of
+from numbainit.weights.numbers import real
 
 MODES = ("fan_in", "fan_out")
 
@@ -19,6 +21,7 @@ _GAINS = {
 }
 NONLINEARITIES = (*_GAINS, "leaky_relu")
 DEFAULT_SLOPE = 0.01
+_LONGEST_WORD = 80  # in a message
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -56,24 +59,31 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> init.calculate_gain("leaky_relu", 0.2)
     1.3867504905630728
     """
+    if not isinstance(nonlinearity, str):
+        raise InvalidValueError(
+            f"Unsupported nonlinearity {_as_torch_does(nonlinearity)}: use one of {', '.join(NONLINEARITIES)}"
+        )
     if nonlinearity == "leaky_relu":
-        slope = DEFAULT_SLOPE if param is None else param
         try:
-            if not _is_real(slope) or slope != slope:
-                raise OverflowError
-            square = float(slope) * float(slope)  # infinite where ** would raise
-        except OverflowError:
-            text = f"negative_slope {str(param)[:80]} not a valid number: pass a float, or None for 0.01"
+            slope = real("param", DEFAULT_SLOPE if param is None else param)
+            if isinstance(param, (bool, np.bool_)):  # torch takes none either
+                raise InvalidTypeError("a truth value is no number")
+        except NumbaInitError:
+            text = f"negative_slope {_as_torch_does(param)} not a valid number: pass a float, or None for 0.01"
             raise InvalidValueError(text) from None
-        return math.sqrt(2.0 / (1.0 + square))
-    if isinstance(nonlinearity, str) and nonlinearity in _GAINS:
+        return math.sqrt(2.0 / (1.0 + slope * slope))  # infinite where ** would raise
+    if nonlinearity in _GAINS:
         return _GAINS[nonlinearity]
     hint = did_you_mean(nonlinearity, NONLINEARITIES) or f": use one of {', '.join(NONLINEARITIES)}"
-    raise InvalidValueError(f"Unsupported nonlinearity {nonlinearity}{hint}")
+    raise InvalidValueError(f"Unsupported nonlinearity {nonlinearity[:_LONGEST_WORD]}{hint}")
 
 
-def _is_real(value: object) -> bool:
-    return type(value) in (int, float) or (isinstance(value, numbers.Real) and not isinstance(value, bool))
+def _as_torch_does(value: object) -> str:
+    """Its ``str``, where it has a short one."""
+    try:
+        return str(value)[:_LONGEST_WORD]
+    except Exception:
+        return shown(value)
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
@@ -105,10 +115,10 @@ def correct_fan(shape: Sequence[int], mode: str) -> int:
 def checked_mode(mode: str) -> str:
     """``"fan_in"`` or ``"fan_out"``."""
     if not isinstance(mode, str):
-        raise InvalidTypeError(f"mode must be a str, one of {list(MODES)}, got {type(mode).__name__} {mode!r}")
+        raise InvalidTypeError(f"mode must be a str, one of {list(MODES)}, got {type(mode).__name__} {shown(mode)}")
     name = mode if mode in MODES else mode.lower()
     if name not in MODES:
         raise InvalidValueError(
-            f"Mode {mode} not supported, please use one of {list(MODES)}{did_you_mean(mode, MODES)}"
+            f"Mode {mode[:_LONGEST_WORD]} not supported, please use one of {list(MODES)}{did_you_mean(mode, MODES)}"
         )
     return name

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.weights.numbers import whole
 
 _DEFAULTS = {"groups": 1, "splits": 1, "transposed": False}
@@ -84,7 +84,7 @@ class Layout:
         set_once("groups", _positive("groups", groups))
         set_once("splits", _checked_splits(splits))
         if not isinstance(transposed, bool):
-            raise InvalidTypeError(f"transposed is True or False, got {transposed!r}")
+            raise InvalidTypeError(f"transposed is True or False, got {shown(transposed)}")
         set_once("transposed", transposed)
         if self.splits != 1 and (not self.splits or self.groups != 1 or self.axes.count("O") != 1):
             raise InvalidValueError(
@@ -128,7 +128,7 @@ class Layout:
         if isinstance(facts, str):
             return cls(facts)
         if not isinstance(facts, Mapping):
-            raise InvalidTypeError(f"a Layout is written as its axes or as a mapping, got {facts!r}")
+            raise InvalidTypeError(f"a Layout is written as its axes or as a mapping, got {shown(facts)}")
         unknown = set(facts) - {"axes", *_DEFAULTS}
         if unknown:
             raise InvalidValueError(f"a Layout has axes, {', '.join(_DEFAULTS)}, got {sorted(map(str, unknown))}")
@@ -141,8 +141,8 @@ class Layout:
         if self.axes in ("OI", "IO") and ndim > 2:
             return self.axes + "." * (ndim - 2)
         raise InvalidValueError(
-            f"layout {self.axes!r} names {len(self.axes)} axes, the array has {ndim}: name each axis, O outputs, I "
-            "inputs, E experts, other letters the receptive field, such as 'HWIO'"
+            f"layout {shown(self.axes)} names {len(self.axes)} axes, the array has {ndim}: name each axis, O "
+            "outputs, I inputs, E experts, other letters the receptive field, such as 'HWIO'"
         )
 
     def fans(self, shape: Sequence[int]) -> tuple[int, int]:
@@ -204,7 +204,7 @@ def as_layout(layout: LayoutLike) -> Layout:
     if isinstance(layout, Layout):
         return layout
     if not isinstance(layout, str):
-        raise InvalidTypeError(f"layout is a str such as 'OI' or 'HWIO', or a numbainit.Layout, got {layout!r}")
+        raise InvalidTypeError(f"layout is a str such as 'OI' or 'HWIO', or a numbainit.Layout, got {shown(layout)}")
     return Layout(layout)
 
 
@@ -237,12 +237,12 @@ def splits_of(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
 
 def _checked_axes(axes: object) -> str:
     if not isinstance(axes, str):
-        raise InvalidTypeError(f"the axes of a layout are a str such as 'OI' or 'HWIO', got {axes!r}")
+        raise InvalidTypeError(f"the axes of a layout are a str such as 'OI' or 'HWIO', got {shown(axes)}")
     letters = axes.upper()
     if not (axes.isascii() and axes.isalpha()) or "O" not in letters or "I" not in letters:
         raise InvalidValueError(
-            f"layout {axes!r} needs an O (outputs), an I (inputs), and a letter for each other axis: E for experts, "
-            "any other for the receptive field"
+            f"layout {shown(axes)} needs an O (outputs), an I (inputs), and a letter for each other axis: E for "
+            "experts, any other for the receptive field"
         )
     return letters
 
@@ -251,23 +251,27 @@ def _natural(size: SupportsIndex) -> int:
     try:
         number = whole(size)
     except TypeError:
-        raise InvalidTypeError(f"the sizes of a shape are ints, got {size!r}") from None
+        raise InvalidTypeError(f"the sizes of a shape are ints, got {shown(size)}") from None
     if number < 0:
-        raise InvalidValueError(f"the sizes of a shape are not negative, got {number}")
+        raise InvalidValueError(f"the sizes of a shape are not negative, got {shown(number)}")
     return number
 
 
 def _checked_splits(splits: Any) -> int | tuple[int, ...]:
     if isinstance(splits, str) or not hasattr(splits, "__len__"):
         return _positive("splits", splits)
-    return tuple(_positive("splits", size) for size in splits)
+    try:
+        sizes = list(splits)
+    except Exception:
+        raise InvalidTypeError(f"splits of a layout are an int or a sequence of ints, got {shown(splits)}") from None
+    return tuple(_positive("splits", size) for size in sizes)
 
 
 def _positive(name: str, value: object) -> int:
     try:
         number = whole(value)
     except TypeError:
-        raise InvalidTypeError(f"{name} of a layout must be an int, got {value!r}") from None
+        raise InvalidTypeError(f"{name} of a layout must be an int, got {shown(value)}") from None
     if number < 1:
-        raise InvalidValueError(f"{name} of a layout must be at least 1, got {number}")
+        raise InvalidValueError(f"{name} of a layout must be at least 1, got {shown(number)}")
     return number

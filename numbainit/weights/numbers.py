@@ -1,11 +1,15 @@
-"""What stands where a number belongs → a Python number, or an error that speaks of the argument."""
+"""What stands where a number belongs → a Python number, or an error that speaks of the argument.
+
+The only place where numbers are taken from users. An object may raise what it likes when it is asked for its number:
+then it is none.
+"""
 
 import operator
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 
 
 def whole(value: Any) -> int:
@@ -22,9 +26,12 @@ def whole(value: Any) -> int:
     """
     if type(value) is int:
         return value
-    if isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
-        raise TypeError("a truth value is no number")
-    return operator.index(value)
+    try:
+        if isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
+            raise TypeError("a truth value is no number")
+        return int(operator.index(value))
+    except Exception as error:
+        raise TypeError(f"no whole number: {shown(error)}") from None
 
 
 def integer(name: str, value: Any) -> int:
@@ -32,14 +39,17 @@ def integer(name: str, value: Any) -> int:
     try:
         return whole(value)
     except TypeError:
-        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {value!r}") from None
+        raise InvalidTypeError(f"{name} must be an int, got {type(value).__name__} {shown(value)}") from None
 
 
 def wholes(values: Any) -> tuple[int, ...]:
     """A sequence of whole numbers as a tuple; a TypeError for everything else, text included."""
     if isinstance(values, (str, bytes, bytearray)):
         raise TypeError("text is no sequence of numbers")
-    return tuple(map(whole, values))
+    try:
+        return tuple(map(whole, values))
+    except Exception as error:
+        raise TypeError(f"no sequence of whole numbers: {shown(error)}") from None
 
 
 def scalar(name: str, value: object) -> float:
@@ -50,8 +60,8 @@ def scalar(name: str, value: object) -> float:
         if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or not _is_real(value)):
             raise TypeError
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {value!r}") from None
+    except Exception:
+        raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {shown(value)}") from None
 
 
 def _is_real(value: object) -> bool:
@@ -69,7 +79,8 @@ def real(name: str, value: object) -> float:
 
 def real_and_imaginary(name: str, value: object) -> tuple[float, float]:
     """The halves of a number, complex or not; as :func:`scalar`."""
-    if np.ndim(value) == 0 and np.iscomplexobj(value):  # type: ignore[arg-type]
-        number = complex(value)  # type: ignore[call-overload]
-        return number.real, number.imag
-    return scalar(name, value), 0.0
+    try:
+        number = complex(value) if np.ndim(value) == 0 and np.iscomplexobj(value) else None  # type: ignore
+    except Exception:
+        number = None
+    return (scalar(name, value), 0.0) if number is None else (number.real, number.imag)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 _ROUTINES = {"f": "sgemm", "d": "dgemm", "F": "cgemm", "D": "zgemm"}
+_MOST = 1 << 30  # multiplications at a time: some hundredths of a second
 _ARGUMENTS = 13  # of xGEMM, all by address
 
 
@@ -46,6 +47,9 @@ def product(factor: float, left: np.ndarray, right: np.ndarray, kept: float, out
     """
     if not out.size:
         return
+    if left.shape[0] * left.shape[1] * right.shape[1] > _MOST:
+        _by_halves(factor, left, right, kept, out)
+        return
     if not _has_rows(out):
         left, right, out = right.T, left.T, out.T
     # BLAS counts down columns: for it, memory with contiguous rows is the transpose, and so is the product
@@ -59,6 +63,19 @@ def product(factor: float, left: np.ndarray, right: np.ndarray, kept: float, out
     _routine(out.dtype.char)(
         first, second, m, n, k, alpha, right.ctypes.data, lda, left.ctypes.data, ldb, beta, out.ctypes.data, ldc
     )
+
+
+def _by_halves(factor: float, left: np.ndarray, right: np.ndarray, kept: float, out: np.ndarray) -> None:
+    """Two products, of the halves of the longest axis: Python hears signals in between."""
+    (rows, inner), columns = left.shape, right.shape[1]
+    half = max(rows, inner, columns) // 2
+    for cut in (slice(0, half), slice(half, None)):
+        if inner // 2 == half:
+            product(factor, left[:, cut], right[cut], kept if cut.start == 0 else 1, out)
+        elif rows // 2 == half:
+            product(factor, left[cut], right, kept, out[cut])
+        else:
+            product(factor, left, right[:, cut], kept, out[:, cut])
 
 
 def _addresses(row: np.ndarray) -> range:

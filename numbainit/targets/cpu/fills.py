@@ -12,6 +12,7 @@ import numpy as np
 from numbainit.generator import Stream
 from numbainit.memory.dtypes import part_of
 from numbainit.targets.cpu import launch
+from numbainit.targets.cpu.turns import parts, turns
 from numbainit.targets.cpu.views import as_bytes, as_parts, is_regular, strided, window
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights.blocks import Block, c_strides, whole_block
@@ -19,6 +20,7 @@ from numbainit.weights.laws import Law
 
 _WORD = np.dtype("uint32")
 _PIECE = 1 << 16  # elements of scratch
+_MOST_COLUMNS = 1 << 22  # of a sparse matrix that are walked down at a time
 
 
 def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
@@ -69,7 +71,7 @@ def _known(law: Law, dtype: np.dtype) -> tuple[Any, int, np.ndarray] | None:
     address = functions.address(law.name, dtype)
     record = np.concatenate([np.array([address, dtype.itemsize]), law.packed.view(np.int64)])
     memory = np.empty(0, dtype if dtype.itemsize >= 4 else np.uint8)
-    launch.call(loops.fill, (record.ctypes.data, memory, 0, 0, 0))  # whatever is compiled or loaded is so now
+    loops.fill(record.ctypes.data, memory, 0, 0, 0)  # whatever is compiled or loaded is so now
     known: tuple[Any, int, np.ndarray] = law.known.setdefault(dtype, (loops.fill, record.ctypes.data, record))
     return known
 
@@ -94,16 +96,34 @@ def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Fi
         return nothing
     if not is_regular(matrix):
         return functools.partial(_fill_sparse_in_pieces, matrix, zeros, law, block)
+    columns = matrix.shape[1]
+    if columns > _MOST_COLUMNS:
+        return functools.partial(_fill_sparse_in_parts, matrix, zeros, law, block)
     _, tasks, functions = launch.kernels()
     part = part_of(matrix.dtype)
-    parts, (rows, columns) = matrix.itemsize // part.itemsize, matrix.shape
-    share = -(-columns // launch.threads())
-    strip = min(tasks.STRIP // parts, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
+    halves, share = matrix.itemsize // part.itemsize, -(-columns // launch.threads())
+    strip = min(tasks.STRIP // halves, -(-share // 16) * 16)  # at most a thread's share, in whole cache lines
     memory, offset = window(matrix)
-    mask, choice = functions.address("mask", _WORD), functions.choice(8 * part.itemsize, parts)
-    lies = rows, columns, *matrix.strides, *block.shape, *block.start
-    given = functions.address(law.name, part), matrix.itemsize, offset, 0, strip, mask, choice, zeros, parts, *lies
-    return launch.doing("sparse", -(-columns // strip), matrix.size, memory, law.packed, given)
+    mask, choice = functions.address("mask", _WORD), functions.choice(8 * part.itemsize, halves)
+    lies = columns, *matrix.strides, *block.shape, *block.start
+    given = functions.address(law.name, part), matrix.itemsize, offset, 0, strip, mask, choice, halves, *lies
+    strips, rows = -(-columns // strip), block.start[0] + matrix.shape[0]
+
+    def walk_down(stream: Stream) -> None:
+        left = np.full(columns, zeros, np.uint32)
+        run, at_first = launch.how_to_run(matrix.size)
+        for row, count in turns(rows, at_first // columns):
+            numbers = np.array((*stream, *given, left.ctypes.data, row, row + count), np.int64)
+            run(tasks.address("sparse"), memory, law.packed, numbers, 0, strips)
+
+    return walk_down
+
+
+def _fill_sparse_in_parts(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:
+    """Some columns after the others: what is known of each must fit in memory."""
+    for begin in range(0, matrix.shape[1], _MOST_COLUMNS):
+        index = slice(0, matrix.shape[0]), slice(begin, min(begin + _MOST_COLUMNS, matrix.shape[1]))
+        filling_sparse(matrix[index], zeros, law, block.within(index))(stream)
 
 
 def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:
@@ -118,6 +138,8 @@ def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Bloc
 def constant(array: np.ndarray, value: complex) -> None:
     """Write one value everywhere; ml_dtypes' own assignment takes no notice of the byte order."""
     if array.dtype.isnative:
-        array.fill(value)
-    else:
-        array[...] = np.full(1, value, array.dtype.newbyteorder("="))
+        for part in parts(array):
+            part.fill(value)
+        return
+    for part in parts(array):
+        part[...] = np.full(1, value, array.dtype.newbyteorder("="))

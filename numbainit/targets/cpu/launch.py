@@ -1,24 +1,29 @@
-"""A task and its items → a launch, on the calling thread or on all: what forks and threading layers allow here.
+"""A task and its items → launches, on the calling thread or on many: what forks, threads and containers allow here.
 
 What is compiled, and Numba with it, is imported at the first launch: ``import numbainit`` stays quick.
 """
 
 import contextlib
 import functools
+import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from numbainit.generator import Stream
-from numbainit.targets.cache import LOST, forget
+from numbainit.targets.cpu.quota import most_threads
+from numbainit.targets.cpu.turns import FIRST, turns
 from numbainit.targets.target import Filling
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+_OWN_THREADS_FROM = 1 << 19  # elements; threads that are started anew cost more than those that wait
+
+Run: TypeAlias = Callable[..., None]  # of a task, its memory, numbers and what else is given, the first item, how many
 
 
 class Kernels(NamedTuple):
@@ -29,42 +34,29 @@ class Kernels(NamedTuple):
     functions: ModuleType
 
 
-class _Launcher:
-    """What must be known before kernels may run in parallel in this process.
+class _Threads:
+    """What is known of Numba's threads in this process.
 
-    GNU OpenMP kills a forked child at its first parallel region if the parent had one; the workqueue layer aborts when
-    two Python threads launch at once. The values are the same either way, so the first case runs on one thread and the
-    second in turn.
+    GNU OpenMP kills a forked child at its first parallel region if the parent had one: such a child fills on one
+    thread. The workqueue layer aborts the process when two launches meet, which a user's own may be, from another
+    thread or around this call: there fills run on threads of their own. The values are the same either way.
     """
 
     def __init__(self) -> None:
-        self.get_num_threads: Any = None
+        self.count: Any = None  # Numba's function
+        self.layer: str | None = None
         self.started = False
         self.serial_only = False
-        self.concurrent = False
-        self.lock = threading.Lock()
-
-    def launch(self, kernel: Any, arguments: tuple) -> None:
-        if self.concurrent:
-            call(kernel, arguments)
-            return
-        from numba import threading_layer
-
-        with self.lock:
-            self.started = True
-            call(kernel, arguments)
-            self.concurrent = threading_layer() != "workqueue"
 
     def after_fork(self) -> None:
         numba_threads = sys.modules.get("numba.np.ufunc.parallel")  # which a user's own code may have started
         others = bool(getattr(numba_threads, "_is_initialized", False))
         self.serial_only = self.serial_only or self.started or others
-        self.lock = threading.Lock()
 
 
-_launcher = _Launcher()
+_threads = _Threads()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_launcher.after_fork)
+    os.register_at_fork(after_in_child=_threads.after_fork)
 
 
 @functools.cache
@@ -75,20 +67,16 @@ def kernels() -> Kernels:
     from numbainit.targets.cpu import loops, tasks
     from numbainit.targets.cpu.vectors import functions
 
-    _launcher.get_num_threads = get_num_threads
+    _threads.count = get_num_threads
     return Kernels(loops, tasks, functions)
 
 
 def threads() -> int:
-    """How many threads a parallel loop runs on."""
+    """How many threads a fill runs on: as Numba is set for the calling thread, if the container allows that."""
     kernels()
-    count: int = _launcher.get_num_threads()
-    return count
-
-
-def on_one_thread(size: int) -> bool:
-    """Whether the calling thread fills so many elements alone."""
-    return size < PARALLEL_FROM or _launcher.serial_only or threads() == 1
+    count: int = _threads.count()
+    most = most_threads()
+    return count if most is None else min(count, most)
 
 
 @contextlib.contextmanager
@@ -101,7 +89,7 @@ def alone() -> Iterator[None]:
     kernels()
     from numba import set_num_threads
 
-    before = threads()
+    before = _threads.count()
     set_num_threads(1)  # of this thread
     try:
         yield
@@ -111,23 +99,76 @@ def alone() -> Iterator[None]:
 
 def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndarray, given: tuple[int, ...]) -> Filling:
     """What does all items of a task that fills so many elements; ``given`` is what the task is given after a stream."""
-    loops, tasks, _ = kernels()
-    address = tasks.address(task)
+    address = kernels().tasks.address(task)
 
     def launch(stream: Stream) -> None:
-        arguments = address, memory, numbers, np.array(stream + given, np.int64), items
-        if on_one_thread(size):
-            call(loops.TASKS.serial, arguments)
-        else:
-            _launcher.launch(loops.TASKS.parallel, arguments)
+        arguments = address, memory, numbers, np.array(stream + given, np.int64)
+        run, at_first = how_to_run(size)
+        if size <= at_first:
+            run(*arguments, 0, items)
+            return
+        for first, count in turns(items, items * at_first // size):
+            run(*arguments, first, count)
 
     return launch
 
 
-def call(kernel: Any, arguments: tuple) -> None:
-    """Call a kernel; where its first call finds the cache on the disk full, gone or spoilt, do without that."""
+def how_to_run(size: int) -> tuple[Run, int]:
+    """What runs items of a task that fills so many elements, and how many elements it should fill at first."""
+    loops = kernels().loops
+    if size < PARALLEL_FROM or _threads.serial_only:
+        return loops.TASKS.serial, FIRST
+    count = threads()
+    if count == 1:
+        return loops.TASKS.serial, FIRST
+    if _layer() == "workqueue":
+        if size < _OWN_THREADS_FROM:
+            return loops.TASKS.serial, FIRST
+        return functools.partial(_on_own_threads, count), FIRST * count
+    _threads.started = True
+    if count == _threads.count():
+        return loops.TASKS.parallel, FIRST * count
+    return functools.partial(_on_fewer_threads, count), FIRST * count
+
+
+def _layer() -> str:
+    if _threads.layer is None:
+        from numba import threading_layer
+
+        _threads.layer = threading_layer()  # known since Numba was asked for its threads
+    return _threads.layer
+
+
+def _on_fewer_threads(count: int, *arguments: Any) -> None:
+    """On no more threads than the container allows; Numba's setting is that of the calling thread."""
+    from numba import set_num_threads
+
+    before = _threads.count()
+    set_num_threads(count)
     try:
-        kernel(*arguments)
-    except LOST:
-        forget(kernel)
-        kernel(*arguments)
+        kernels().loops.TASKS.parallel(*arguments)
+    finally:
+        set_num_threads(before)
+
+
+def _on_own_threads(count: int, *arguments: Any) -> None:
+    """On threads that are started for this; a share whose thread cannot be started is done by the calling one."""
+    *what, first, items = arguments
+    serial = kernels().loops.TASKS.serial
+    edges = [first + items * number // count for number in range(count + 1)]
+    shares = [(*what, begin, end - begin) for begin, end in itertools.pairwise(edges)]
+    started: list[threading.Thread] = []
+    try:
+        while shares[1:]:
+            thread = threading.Thread(target=serial, args=shares[-1], daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more are allowed, or the interpreter ends
+                break
+            started.append(thread)
+            shares.pop()
+        for share in shares:
+            serial(*share)
+    finally:
+        for thread in started:
+            thread.join()

@@ -1,4 +1,4 @@
-"""A task and how many items it has → all of them done, by one thread or by all: the loops of the CPU.
+"""A task and some of its items → these done, by one thread or by all: the loops of the CPU.
 
 A *law* (``vectors/``) fills contiguous memory, and is compiled once for each dtype. A *task* (``tasks.py``) knows where
 memory lies and which piece of it an item is, and is compiled once for all dtypes. A loop knows neither: it calls a task
@@ -25,13 +25,13 @@ class Loops(NamedTuple):
 
 
 def _loop(way: str, parallel: bool) -> Any:
-    """The loop (task, memory, numbers, given, items); see ``tasks.py`` for what is given."""
+    """The loop (task, memory, numbers, given, first, items); see ``tasks.py`` for what is given."""
 
     @kernel(f"tasks_{way}", parallel=parallel)
-    def run(task, memory, numbers, given, items):
+    def run(task, memory, numbers, given, first, items):
         out, parameters, rest = address_of(memory), address_of(numbers), address_of(given)
         for item in prange(np.uint64(items)):
-            call_task(task, out, parameters, rest, np.uint64(item))
+            call_task(task, out, parameters, rest, np.uint64(first) + np.uint64(item))
 
     return run
 

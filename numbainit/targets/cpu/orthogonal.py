@@ -16,7 +16,8 @@ from numbainit.generator import Stream
 from numbainit.memory.dtypes import is_small
 from numbainit.targets.cpu.blas import product
 from numbainit.targets.cpu.fills import filling
-from numbainit.targets.cpu.launch import alone, call
+from numbainit.targets.cpu.launch import alone
+from numbainit.targets.cpu.turns import parts, slices
 from numbainit.targets.cpu.views import is_regular
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights import laws
@@ -43,7 +44,8 @@ def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: fl
         for expert in work.reshape(experts, outputs, -1):
             haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, gain)
         if work is not weights:
-            weights[...] = work
+            for part, made in zip(parts(weights), parts(work), strict=True):
+                part[...] = made
 
     return make
 
@@ -57,10 +59,11 @@ def haar(matrix: np.ndarray, gain: float) -> None:
 
     if matrix.dtype.kind == "c" or matrix.nbytes > _SMALL or matrix.shape[0] > reflections.MOST_ROWS:
         _in_panels(matrix)
-        matrix *= gain
+        for part in parts(matrix):
+            part *= gain
         return
     rows = np.ascontiguousarray(matrix)
-    call(reflections.haar, (rows, gain))
+    reflections.haar(rows, gain)
     if rows is not matrix:
         matrix[...] = rows
 
@@ -73,11 +76,12 @@ def _in_panels(matrix: np.ndarray) -> None:
         vectors, factor, signs = _reflections(matrix[begin:, begin:end])
         _apply(vectors, factor, matrix[begin:, end:], room)
         matrix[:begin, begin:end] = 0
-        weights = np.empty_like(factor)
+        weights, panel = np.empty_like(factor), matrix[begin:, begin:end]
         product(1, factor, _adjoint(vectors[: end - begin]), 0, weights)
-        product(-1, vectors, weights, 0, matrix[begin:, begin:end])
-        np.einsum("ii->i", matrix[begin:end, begin:end])[...] += 1
-        matrix[begin:, begin:end] *= signs
+        product(-1, vectors, weights, 0, panel)
+        np.einsum("ii->i", panel[: end - begin])[...] += 1
+        for rows in slices(*panel.shape):
+            panel[rows] *= signs
 
 
 def _adjoint(matrix: np.ndarray) -> np.ndarray:
@@ -96,10 +100,12 @@ def _reflections(normals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
     real = normals.dtype.kind != "c"
     count = normals.shape[1]
-    vectors = np.tril(normals)
-    heads = vectors.diagonal().astype(np.float64 if real else np.complex128)
-    squares = vectors.view(vectors.real.dtype).reshape(*vectors.shape, -1)
-    norms = np.sqrt(np.einsum("ijk,ijk->j", squares, squares, dtype=np.float64))
+    vectors, squares = np.empty(normals.shape, normals.dtype), np.zeros(count)
+    for rows in slices(*normals.shape):
+        vectors[rows] = np.tril(normals[rows], rows.start)
+        halves = vectors[rows].view(vectors.real.dtype).reshape(*vectors[rows].shape, -1)
+        squares += np.einsum("ijk,ijk->j", halves, halves, dtype=np.float64)
+    heads, norms = vectors.diagonal().astype(np.float64 if real else np.complex128), np.sqrt(squares)
     heads, norms = np.where(norms == 0, 1.0, heads), np.where(norms == 0, 1.0, norms)
     signs = np.copysign(1.0, heads) if real else _phases(heads)
     np.fill_diagonal(vectors, heads + signs * norms)

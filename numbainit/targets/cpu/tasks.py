@@ -18,7 +18,6 @@ from numba.extending import register_jitable
 from numbainit.maths.scalar import INLINE
 from numbainit.targets.cache import c_function
 from numbainit.targets.cpu.memory import (
-    address_of,
     call_choice,
     call_law,
     copy_run,
@@ -34,7 +33,7 @@ PIECE = CHUNK // 2  # elements of a run of a block
 _CHUNK, _PIECE = np.uint64(CHUNK), np.uint64(PIECE)
 _CHUNK_BYTES, _STRIP_BYTES, _WORDS_BYTES = 8 * CHUNK, 16 * STRIP, 4 * STRIP  # of the largest elements, and of words
 _AXES, _MOST_AXES = 8, 64  # where their number is given; of a NumPy array
-_0, _1 = np.uint64(0), np.uint64(1)
+_0, _1, _WORD_BYTES = np.uint64(0), np.uint64(1), np.uint64(4)
 
 inline = register_jitable(**INLINE)
 
@@ -137,26 +136,26 @@ def _block(memory, numbers, given, piece):
 def _sparse(memory, numbers, given, strip):
     """Zeros in every column, at random rows, else the law; ``size`` is the number of columns in a strip.
 
-    Given also the addresses of the mask's words and of the choice between them, the zeros of a column, the parts of an
-    element (each an element of the law), shape and strides of the matrix, the shape of the whole one, and where this
-    one starts in it. A strip is walked down row by row. Values go to the matrix at once where its rows are contiguous,
-    and are chosen from while they are in L1, so memory hides behind arithmetic.
+    Given also the addresses of the mask's words and of the choice between them, the parts of an element (each an
+    element of the law), columns and strides of the matrix, the shape of the whole one, where this one starts in it, the
+    address of how many zeros are left for each column, and which rows of the whole are meant. A strip is walked down
+    row by row, from those above the matrix on. Values go to the matrix at once where its rows are contiguous, and are
+    chosen from while they are in L1, so memory hides behind arithmetic.
     """
     k0, k1, draw, law, itemsize, offset, _, widest = words_at(given, 0, 8)
-    mask, choose, zeros, parts, bottom, columns, down, right = words_at(given, 8, 8)
-    rows, pitch, top, side = words_at(given, 16, 4)
+    mask, choose, parts, columns, down, right = words_at(given, 8, 6)
+    rows, pitch, top, side, left, start, stop = words_at(given, 14, 7)
     begin = strip * widest
     wide = min(widest, columns - begin)
-    words, aside, left = scratch(_WORDS_BYTES), scratch(_STRIP_BYTES), stack_array(STRIP, np.uint32(0))
-    left[:] = np.uint32(zeros)
-    for row in range(top + bottom):
+    words, aside = scratch(_WORDS_BYTES), scratch(_STRIP_BYTES)
+    for row in range(start, stop):
         first = row * pitch + side + begin
         call_law(mask, words, wide, first, draw, k0, k1, numbers)
         inside, place = row >= top, memory + offset + (row - top) * down + begin * right
         values = place if inside and right == itemsize else aside
         if inside:
             call_law(law, values, wide * parts, first * parts, draw, k0, k1, numbers)
-        call_choice(choose, words, rows - row, address_of(left), values, wide)
+        call_choice(choose, words, rows - row, left + begin * _WORD_BYTES, values, wide)
         if inside and values == aside:
             copy_run(place, right, aside, itemsize, wide)
 

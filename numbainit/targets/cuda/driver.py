@@ -18,7 +18,7 @@ from numba.cuda.cudadrv import nvrtc
 
 from numbainit.errors import DeviceError, InvalidValueError
 from numbainit.memory.device import DeviceArray
-from numbainit.targets.cache import LOST, forget
+from numbainit.targets.cache import check_compiler, keep
 from numbainit.targets.cuda.loops import THREADS
 
 _BLOCKS_PER_SM = 8  # 2,048 threads, the most that one runs
@@ -160,16 +160,22 @@ LOCK = threading.RLock()  # so that two threads do not compile the same
 _loaded: dict[tuple[Any, int, int], Any] = {}
 
 
+def kernel(function: Any) -> Any:
+    """What compiles a function at its first launch, and keeps it on disk like the CPU's kernels."""
+    check_compiler()
+    dispatcher = cuda.jit(function)
+    if not config.ENABLE_CUDASIM:  # type: ignore[attr-defined]  # which compiles nothing
+        from numba.cuda.dispatcher import CUDACache
+
+        keep(dispatcher, CUDACache, function)
+    return dispatcher
+
+
 def _load(kernel: Any, device: Device, arguments: tuple[Any, ...]) -> Any:
     """Compile a kernel for arguments of these types, or find it on disk, and load it on a device."""
     kinds = tuple(map(kernel.typeof_pyval, arguments))
     with _current(device):
-        try:
-            compiled = kernel.compile(kinds)
-        except LOST:
-            forget(kernel)
-            compiled = kernel.compile(kinds)
-        return compiled.library.get_cufunc().kernel
+        return kernel.compile(kinds).library.get_cufunc().kernel
 
 
 def _current(device: Device) -> Any:

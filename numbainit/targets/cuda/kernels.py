@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbainit.maths.formats import SMALL
-from numbainit.targets.cache import sources_digest
+from numbainit.targets.cache import named
 from numbainit.targets.cuda import laws, loops
 from numbainit.targets.cuda.codes import code
-from numbainit.targets.cuda.driver import LOCK, cuda
+from numbainit.targets.cuda.driver import LOCK, cuda, kernel
 
 VECTOR = 16  # bytes that a thread stores at a time, where it can
 _WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -34,11 +34,7 @@ def _kernel(name: str) -> Callable[[Any], Any]:
     """Compile the decorated function at its first launch, as ``name``, and keep it on disk like the CPU's kernels."""
 
     def decorate(function: Any) -> Any:
-        function.__qualname__ = f"{name}_{sources_digest()}"
-        try:
-            return cuda.jit(cache=True)(function)
-        except RuntimeError:  # "cannot cache function": no folder can be written
-            return cuda.jit(function)
+        return kernel(named(function, name))
 
     return decorate
 

@@ -44,11 +44,12 @@ def writable(tensor: Any, caller: str, dtypes: Fillable = FLOATS) -> Any:
 
 def described(tensor: Any, caller: str) -> Any:
     """The memory of what a user passed, whatever its dtype."""
-    if isinstance(tensor, np.ma.MaskedArray):
+    kind = type(tensor)  # which cannot lie, as ``__class__`` can
+    if issubclass(kind, np.ma.MaskedArray):
         raise InvalidTypeError(f"{caller} does not know what a mask means: pass the memory behind it, array.data")
-    if isinstance(tensor, np.ndarray):
+    if issubclass(kind, np.ndarray):
         return np.ndarray.view(tensor, np.ndarray)
-    if isinstance(tensor, (DeviceArray, ShardedArray)):
+    if kind in (DeviceArray, ShardedArray):
         return tensor
     array = on_ranks(tensor, caller, described) or on_device(tensor, caller) or on_host(tensor, caller)
     if array is None:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
-from numbainit.memory.dtypes import NO_ZERO, is_small, part_of, small_dtype
-from numbainit.memory.libraries import check_torch, is_immutable, is_small_name, name_of_dtype, stream_of_cupy, torch_of
-from numbainit.weights.blocks import c_strides
+from numbainit.memory.dtypes import part_of
+from numbainit.memory.interface import attribute, described
+from numbainit.memory.libraries import check_torch, is_immutable, name_of_dtype, stream_of_cupy, torch_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,55 +109,14 @@ def on_device(tensor: Any, caller: str) -> DeviceArray | None:
 
 def _described(tensor: Any, interface: dict[str, Any], stream: Any) -> DeviceArray:
     """What the interface says, if it can be: kernels write where it says."""
+    memory = described(tensor, interface, "__cuda_array_interface__")
     try:
-        dtype = _dtype(tensor, interface["typestr"])
-        shape, given = tuple(map(operator.index, interface["shape"])), interface.get("strides")
-        if given is None:
-            strides = tuple(dtype.itemsize * step for step in c_strides(shape))
-        else:
-            strides = tuple(map(operator.index, given))
-        pointer, _ = interface["data"]
-        array = DeviceArray(
-            operator.index(pointer or 0),
-            shape,
-            strides,
-            dtype,
-            None if stream is None else operator.index(stream),
-            tensor,
-        )
-        _check_numbers(array)
-    except (KeyError, TypeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        text = f"got a device array whose __cuda_array_interface__ cannot be used ({reason}): {shown(interface)}"
-        raise InvalidTypeError(text) from None
-    return array
-
-
-def _dtype(tensor: Any, typestr: str) -> np.dtype:
-    """What the array itself says it holds, where that is a float of ml_dtypes: they have no typestr of their own."""
-    if not isinstance(typestr, str):
-        raise TypeError(f"typestr is {shown(typestr)}")
-    named = getattr(tensor, "dtype", None)
-    name = name_of_dtype(named)
-    if name is not None:
-        named = small_dtype(name) if is_small_name(name) else None
-    if not isinstance(named, np.dtype) or named.itemsize >= 4 or not (is_small(named) or named.name == NO_ZERO):
-        return np.dtype(typestr)
-    if typestr[2:] != str(named.itemsize):
-        raise ValueError(f"typestr {shown(typestr)} is not as wide as {named}")
-    return named
-
-
-def _check_numbers(array: DeviceArray) -> None:
-    if len(array.strides) != len(array.shape):
-        raise ValueError(f"{len(array.strides)} strides for {len(array.shape)} axes")
-    lowest, end = min(array.pointer, array.stream or 0), array.pointer + array.itemsize
-    for length, stride in zip(array.shape, array.strides, strict=True):
-        lowest, end = min(lowest, length), end + abs(stride) * length
-    if lowest < 0:
-        raise ValueError("a negative number")
-    if max(end, array.stream or 0, array.size) > sys.maxsize:
-        raise ValueError("numbers beyond 63 bits")
+        handle = None if stream is None else operator.index(stream)
+        if handle is not None and not 0 <= handle <= sys.maxsize:
+            raise ValueError
+    except Exception:
+        raise InvalidTypeError(f"got a device array whose stream cannot be used: {shown(stream)}") from None
+    return DeviceArray(memory.pointer, memory.shape, memory.strides, memory.dtype, handle, tensor)
 
 
 def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
@@ -169,7 +128,7 @@ def _interface(tensor: Any) -> tuple[dict[str, Any] | None, int | None]:
     torch = torch_of(tensor)
     if torch is not None:
         return _interface_of_torch(torch, tensor)
-    interface = getattr(tensor, "__cuda_array_interface__", None)
+    interface = attribute(tensor, "__cuda_array_interface__")
     if not isinstance(interface, dict):
         return None, None
     stream = stream_of_cupy(tensor)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
 from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.interface import Memory, attribute, described
 from numbainit.memory.libraries import check_torch, is_immutable, is_small_name, name_of_dtype, torch_of
 
 _DLPACK_HOST = (1, 3)  # kDLCPU, kDLCUDAHost
@@ -23,7 +24,7 @@ def on_host(tensor: Any, caller: str) -> np.ndarray | None:
         return _of_torch(torch, tensor, caller)
     if is_immutable(tensor) or isinstance(tensor, (bytes, str, np.generic)):
         return None
-    found = (look(tensor) for look in (_of_interface, _of_buffer, _of_dlpack))
+    found = (look(tensor, caller) for look in (_of_interface, _of_buffer, _of_dlpack))
     return next((array for array in found if array is not None), None)
 
 
@@ -58,25 +59,46 @@ def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
     return plain.numpy()
 
 
-def _of_interface(tensor: Any) -> np.ndarray | None:
-    interface = getattr(tensor, "__array_interface__", None)
-    if not isinstance(interface, dict) or not interface.get("data"):
+class _Memory:
+    """What NumPy makes an array of: only what was looked at. It keeps the owner of the memory alive."""
+
+    def __init__(self, memory: Memory, owner: Any) -> None:
+        self.owner = owner
+        data, typestr = (memory.pointer, memory.read_only), f"|V{memory.dtype.itemsize}"  # NumPy can name all of these
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": memory.shape,
+            "typestr": typestr,
+            "data": data,
+            "strides": memory.strides,
+        }
+
+
+def _of_interface(tensor: Any, caller: str) -> np.ndarray | None:
+    interface = attribute(tensor, "__array_interface__")
+    if not isinstance(interface, dict) or not isinstance(interface.get("data"), tuple):
         return None
-    array = np.asarray(tensor)
-    return array if array.__array_interface__["data"][0] == interface["data"][0] else None
+    memory = described(tensor, interface, "__array_interface__")
+    if interface.get("mask") is not None:
+        raise InvalidTypeError(f"{caller} does not know what a mask means: pass the array without it")
+    if 0 in memory.shape:
+        return np.empty(memory.shape, memory.dtype)
+    if not memory.pointer or not memory.dtype.itemsize or memory.dtype.hasobject:
+        raise InvalidTypeError(f"{caller} got an array without memory that can be filled: {shown(interface)}")
+    return np.asarray(_Memory(memory, tensor)).view(memory.dtype)
 
 
-def _of_buffer(tensor: Any) -> np.ndarray | None:
+def _of_buffer(tensor: Any, caller: str) -> np.ndarray | None:
     try:
         return np.asarray(memoryview(tensor))
-    except (TypeError, ValueError):  # no buffer, or a format that NumPy does not know
+    except Exception:  # no buffer, a format that NumPy does not know, or what an exporter raises
         return None
 
 
-def _of_dlpack(tensor: Any) -> np.ndarray | None:
+def _of_dlpack(tensor: Any, caller: str) -> np.ndarray | None:
     try:
         if tensor.__dlpack_device__()[0] not in _DLPACK_HOST:
             return None
         return np.from_dlpack(tensor)  # read-only where it was exported without a word on that
-    except (AttributeError, BufferError, TypeError, ValueError, RuntimeError):
+    except Exception:  # no such protocol, or whatever it raises
         return None

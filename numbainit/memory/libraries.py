@@ -17,7 +17,7 @@ _IMMUTABLE = ("jax", "jaxlib", "tensorflow", "mlx")  # their arrays show their m
 
 def library_of(array: object) -> str:
     """The name of the package that made an object's type."""
-    return type(array).__module__.partition(".")[0]
+    return str(type(array).__module__).partition(".")[0]
 
 
 def is_immutable(array: object) -> bool:
@@ -28,7 +28,7 @@ def is_immutable(array: object) -> bool:
 def torch_of(array: object) -> Any:
     """torch, if the object is one of its tensors, else None."""
     torch: Any = sys.modules.get("torch")
-    return torch if torch is not None and isinstance(array, torch.Tensor) else None
+    return torch if torch is not None and issubclass(type(array), torch.Tensor) else None
 
 
 def seed_of_worker() -> int | None:
@@ -80,13 +80,13 @@ def written(array: Any) -> Any:
     return array
 
 
-def stream_of_cupy(array: object) -> int | None:
+def stream_of_cupy(array: Any) -> int | None:
     """The handle of CuPy's current stream on the device of one of its arrays; None for an array of somebody else.
 
     Its interface names the stream of the device that is current, which need not be that of the array.
     """
     cupy: Any = sys.modules.get("cupy")
-    if cupy is None or not isinstance(array, cupy.ndarray):
+    if cupy is None or not issubclass(type(array), cupy.ndarray):
         return None
     handle: int = cupy.cuda.get_current_stream(array.device.id).ptr
     return handle

@@ -37,7 +37,8 @@ def checked(kind: Any) -> Any:
             super().__init__(function)
             files: Any = self._cache_file
             base = files._index_name.removesuffix(".nbi")
-            self._cache_file = _sealed(type(files))(files._cache_path, base, files._source_stamp)
+            kind_of_files: Any = type(files)
+            self._cache_file = _sealed(kind_of_files)(files._cache_path, base, files._source_stamp)
 
         def load_overload(self, *arguments: Any) -> Any:
             try:

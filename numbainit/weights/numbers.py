@@ -30,8 +30,8 @@ def whole(value: Any) -> int:
         if isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
             raise TypeError("a truth value is no number")
         return int(operator.index(value))
-    except Exception as error:
-        raise TypeError(f"no whole number: {shown(error)}") from None
+    except Exception:
+        raise TypeError(f"{type(value).__name__} is no whole number") from None
 
 
 def integer(name: str, value: Any) -> int:
@@ -47,9 +47,10 @@ def wholes(values: Any) -> tuple[int, ...]:
     if isinstance(values, (str, bytes, bytearray)):
         raise TypeError("text is no sequence of numbers")
     try:
-        return tuple(map(whole, values))
-    except Exception as error:
-        raise TypeError(f"no sequence of whole numbers: {shown(error)}") from None
+        several = list(values)
+    except Exception:
+        raise TypeError(f"{type(values).__name__} is no sequence of whole numbers") from None
+    return tuple(map(whole, several))
 
 
 def scalar(name: str, value: object) -> float:

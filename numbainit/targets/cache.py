@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from numbainit.errors import CompilerError
+from numbainit.targets.whole import whole
 
 _PACKAGE = Path(__file__).parent.parent
 _OPTIONS: Any = {"error_model": "numpy"}
@@ -81,7 +82,8 @@ def c_function(name: str, *arguments: Any) -> Callable:
         signature = normalize_signature(void(*arguments))
         compiled = CFunc(named(function, name), signature, locals={}, options=dict(_OPTIONS))
         keep(compiled, FunctionCache, function)
-        compiled.compile()
+        with whole():
+            compiled.compile()
         return compiled
 
     return decorate

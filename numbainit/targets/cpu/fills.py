@@ -12,15 +12,18 @@ import numpy as np
 from numbainit.generator import Stream
 from numbainit.memory.dtypes import part_of
 from numbainit.targets.cpu import launch
-from numbainit.targets.cpu.turns import parts, turns
+from numbainit.targets.cpu.turns import PIECE, parts, slices, turns
 from numbainit.targets.cpu.views import as_bytes, as_parts, is_regular, strided, window
 from numbainit.targets.target import Filling, nothing
+from numbainit.targets.whole import whole
 from numbainit.weights.blocks import Block, c_strides, whole_block
 from numbainit.weights.laws import Law
 
 _WORD = np.dtype("uint32")
-_PIECE = 1 << 16  # elements of scratch
+_SCRATCH = 1 << 16  # elements of scratch
 _MOST_COLUMNS = 1 << 22  # of a sparse matrix that are walked down at a time
+_PAGE = 1 << 10  # elements: one in each page of memory
+_FEW = 256  # columns, of which a row takes a strip as long as a row of one
 
 
 def filling(array: np.ndarray, law: Law, block: Block | None) -> Filling:
@@ -71,14 +74,15 @@ def _known(law: Law, dtype: np.dtype) -> tuple[Any, int, np.ndarray] | None:
     address = functions.address(law.name, dtype)
     record = np.concatenate([np.array([address, dtype.itemsize]), law.packed.view(np.int64)])
     memory = np.empty(0, dtype if dtype.itemsize >= 4 else np.uint8)
-    loops.fill(record.ctypes.data, memory, 0, 0, 0)  # whatever is compiled or loaded is so now
+    with whole():
+        loops.fill(record.ctypes.data, memory, 0, 0, 0)  # whatever is compiled or loaded is so now
     known: tuple[Any, int, np.ndarray] = law.known.setdefault(dtype, (loops.fill, record.ctypes.data, record))
     return known
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:
     """The halves of an array, and theirs, until a piece fits into the scratch."""
-    if array.size <= _PIECE:
+    if array.size <= _SCRATCH:
         scratch = np.empty(array.shape, array.dtype.newbyteorder("="))
         filling(scratch, law, block)(stream)
         array[...] = scratch
@@ -110,13 +114,22 @@ def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Fi
     strips, rows = -(-columns // strip), block.start[0] + matrix.shape[0]
 
     def walk_down(stream: Stream) -> None:
+        _touch(matrix)
         left = np.full(columns, zeros, np.uint32)
         run, at_first = launch.how_to_run(matrix.size)
-        for row, count in turns(rows, at_first // columns):
+        for row, count in turns(rows, at_first // max(columns, _FEW)):
             numbers = np.array((*stream, *given, left.ctypes.data, row, row + count), np.int64)
             run(tasks.address("sparse"), memory, law.packed, numbers, 0, strips)
 
     return walk_down
+
+
+def _touch(matrix: np.ndarray) -> None:
+    """Make the system find memory for all of a large matrix, in turns, where its first row would ask for all of it."""
+    if matrix.flags.f_contiguous and matrix.size > _PAGE:
+        flat = matrix.T.reshape(-1)
+        for part in slices(matrix.size):
+            flat[part][::_PAGE] = 0
 
 
 def _fill_sparse_in_parts(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:
@@ -127,19 +140,21 @@ def _fill_sparse_in_parts(matrix: np.ndarray, zeros: int, law: Law, block: Block
 
 
 def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Block, stream: Stream) -> None:
-    width = max(1, _PIECE // matrix.shape[0])
+    width = max(1, _SCRATCH // matrix.shape[0])
     for begin in range(0, matrix.shape[1], width):
         index = slice(0, matrix.shape[0]), slice(begin, min(begin + width, matrix.shape[1]))
         scratch = np.empty(matrix[index].shape, matrix.dtype.newbyteorder("="))
         filling_sparse(scratch, zeros, law, block.within(index))(stream)
-        matrix[index] = scratch
+        for rows in slices(matrix.shape[0], abs(matrix.strides[0]) // matrix.itemsize):
+            matrix[rows, index[1]] = scratch[rows]
 
 
 def constant(array: np.ndarray, value: complex) -> None:
     """Write one value everywhere; ml_dtypes' own assignment takes no notice of the byte order."""
-    if array.dtype.isnative:
+    if array.size > PIECE:
         for part in parts(array):
-            part.fill(value)
-        return
-    for part in parts(array):
-        part[...] = np.full(1, value, array.dtype.newbyteorder("="))
+            constant(part, value)
+    elif array.dtype.isnative:
+        array.fill(value)
+    else:
+        array[...] = np.full(1, value, array.dtype.newbyteorder("="))

@@ -19,8 +19,10 @@ from numbainit.generator import Stream
 from numbainit.targets.cpu.quota import most_threads
 from numbainit.targets.cpu.turns import FIRST, turns
 from numbainit.targets.target import Filling
+from numbainit.targets.whole import whole
 
 PARALLEL_FROM = 1 << 15  # elements; below, waking the threads costs more than they save
+_WORD_BYTES = 4
 _OWN_THREADS_FROM = 1 << 19  # elements; threads that are started anew cost more than those that wait
 
 Run: TypeAlias = Callable[..., None]  # of a task, its memory, numbers and what else is given, the first item, how many
@@ -62,10 +64,11 @@ if hasattr(os, "register_at_fork"):
 @functools.cache
 def kernels() -> Kernels:
     """What is compiled for the CPU."""
-    from numba import get_num_threads
+    with whole():
+        from numba import get_num_threads
 
-    from numbainit.targets.cpu import loops, tasks
-    from numbainit.targets.cpu.vectors import functions
+        from numbainit.targets.cpu import loops, tasks
+        from numbainit.targets.cpu.vectors import functions
 
     _threads.count = get_num_threads
     return Kernels(loops, tasks, functions)
@@ -104,10 +107,11 @@ def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndar
     def launch(stream: Stream) -> None:
         arguments = address, memory, numbers, np.array(stream + given, np.int64)
         run, at_first = how_to_run(size)
-        if size <= at_first:
+        reach = max(size, memory.nbytes // _WORD_BYTES)  # memory that is touched first may cost more than its values
+        if reach <= at_first:
             run(*arguments, 0, items)
             return
-        for first, count in turns(items, items * at_first // size):
+        for first, count in turns(items, items * at_first // reach):
             run(*arguments, first, count)
 
     return launch
@@ -115,20 +119,29 @@ def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndar
 
 def how_to_run(size: int) -> tuple[Run, int]:
     """What runs items of a task that fills so many elements, and how many elements it should fill at first."""
-    loops = kernels().loops
     if size < PARALLEL_FROM or _threads.serial_only:
-        return loops.TASKS.serial, FIRST
+        return _ready("serial"), FIRST
     count = threads()
     if count == 1:
-        return loops.TASKS.serial, FIRST
+        return _ready("serial"), FIRST
     if _layer() == "workqueue":
         if size < _OWN_THREADS_FROM:
-            return loops.TASKS.serial, FIRST
+            return _ready("serial"), FIRST
         return functools.partial(_on_own_threads, count), FIRST * count
     _threads.started = True
+    parallel = _ready("parallel")
     if count == _threads.count():
-        return loops.TASKS.parallel, FIRST * count
+        return parallel, FIRST * count
     return functools.partial(_on_fewer_threads, count), FIRST * count
+
+
+@functools.cache
+def _ready(way: str) -> Run:
+    """A loop, after it was compiled or loaded: for no item of no task."""
+    run: Run = getattr(kernels().loops.TASKS, way)
+    with whole():
+        run(0, np.empty(0, np.uint8), np.empty(0), np.empty(0, np.int64), 0, 0)
+    return run
 
 
 def _layer() -> str:
@@ -146,7 +159,7 @@ def _on_fewer_threads(count: int, *arguments: Any) -> None:
     before = _threads.count()
     set_num_threads(count)
     try:
-        kernels().loops.TASKS.parallel(*arguments)
+        _ready("parallel")(*arguments)
     finally:
         set_num_threads(before)
 
@@ -154,7 +167,7 @@ def _on_fewer_threads(count: int, *arguments: Any) -> None:
 def _on_own_threads(count: int, *arguments: Any) -> None:
     """On threads that are started for this; a share whose thread cannot be started is done by the calling one."""
     *what, first, items = arguments
-    serial = kernels().loops.TASKS.serial
+    serial = _ready("serial")
     edges = [first + items * number // count for number in range(count + 1)]
     shares = [(*what, begin, end - begin) for begin, end in itertools.pairwise(edges)]
     started: list[threading.Thread] = []

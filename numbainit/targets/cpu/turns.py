@@ -13,7 +13,7 @@ import numpy as np
 TURN = 0.05  # seconds
 FIRST = 1 << 21  # elements a thread of the first turn, of which nothing is known yet: a millisecond, with luck
 _MOST_GROWTH, _LEAST_GROWTH = 4.0, 0.25
-_PIECE = 1 << 22  # elements that NumPy is given at a time
+PIECE = 1 << 22  # elements that NumPy is given at a time
 
 
 def turns(items: int, first: int) -> Iterator[tuple[int, int]]:
@@ -30,14 +30,14 @@ def turns(items: int, first: int) -> Iterator[tuple[int, int]]:
 
 def slices(length: int, width: int = 1) -> Iterator[slice]:
     """Parts of an axis of this length, of which each element stands for so many: what NumPy is given at a time."""
-    step = max(1, _PIECE // max(width, 1))
+    step = max(1, PIECE // max(width, 1))
     for begin in range(0, length, step):
         yield slice(begin, min(begin + step, length))
 
 
 def parts(array: np.ndarray) -> Iterator[np.ndarray]:
     """Views that together are the array, each small enough to be dealt with at a time."""
-    if array.size <= _PIECE:
+    if array.size <= PIECE:
         yield array
         return
     axis = max((axis for axis in range(array.ndim) if array.shape[axis] > 1), key=lambda axis: abs(array.strides[axis]))

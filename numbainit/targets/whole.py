@@ -1,0 +1,36 @@
+"""A step that must not end half-way → the step, with signals heard after it.
+
+Ctrl-C is an exception between any two bytecodes. In the middle of an import of Numba, or of a compilation, it leaves
+registries behind that fail later, or is lost in a callback from which no exception comes out.
+"""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[None]:
+    """Keep back what handlers of signals would do until the end of the block; only the main thread has any."""
+    came: list[tuple[int, Any]] = []
+    handlers: dict[int, Callable] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in _NUMBERS:
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    signal.signal(number, lambda *arguments: came.append(arguments))
+                    handlers[number] = handler
+    except ValueError:  # the main thread of a subinterpreter has none
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number, frame in came[:1]:
+            handlers[number](number, frame)

@@ -39,8 +39,11 @@ from numba import njit
 from numbainit.maths import scalar
 from numbainit.maths.scalar import INLINE
 from numbainit.maths.stream import ATTEMPT, LOW, VALUES
+from numbainit.targets.cache import check_compiler
 
 __all__ = ["normal_at", "normal_at64", "trunc_normal_at", "trunc_normal_at64", "uniform_at", "uniform_at64"]
+
+check_compiler()  # these are more than Python can run
 
 _LOW32, _1, _2, _32 = np.uint64(0xFFFFFFFF), np.uint64(1), np.uint64(2), np.uint64(32)
 _PUBLIC = {"forceinline": True, "error_model": "numpy"}  # unlike INLINE, callable from Python

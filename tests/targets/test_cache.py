@@ -4,18 +4,22 @@ Numba looks at the file of a kernel only, and the maths stands in others (numba#
 can write no cache (numba#4908). Each test works on a copy of the package, in processes of its own.
 """
 
+import compileall
 import importlib.util
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import numbainit
+from numbainit.targets import kept
 
 CODE = """
 import json
@@ -163,6 +167,174 @@ print(init.uniform_(np.empty(8, "f4"), generator=0).tolist())
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == numbainit.uniform(8, generator=0).tolist()
+
+
+# ---- a cache that is spoilt ----
+
+
+def spoil(path, kind):
+    data = bytearray(path.read_bytes())
+    if kind == "empty":
+        data = b""
+    elif kind == "cut":
+        data = data[: len(data) // 2]
+    elif kind == "altered":
+        data[-len(data) // 3] ^= 0x40
+    elif kind == "other code":  # a pickle that Numba's own cache would run
+        data = pickle.dumps(Bomb())
+    elif kind == "another's":
+        data = next(other for other in path.parents[1].rglob(f"*{path.suffix}") if other != path).read_bytes()
+    path.write_bytes(data)
+
+
+class Bomb:
+    def __reduce__(self):
+        return os._exit, (77,)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("kind", ["empty", "cut", "altered", "other code", "another's"])
+def test_what_was_altered_is_not_run_and_is_replaced(package, tmp_path, suffix, kind):
+    """The next process compiles anew, quietly (warnings are errors there), and the one after it finds that."""
+    cache = tmp_path / "cache"
+    values, _, _ = fill(package, NUMBA_CACHE_DIR=str(cache))
+    for path in [path for path in cache.rglob("*") if path.suffix == suffix]:
+        spoil(path, kind)
+    again, _, misses = fill(package, NUMBA_CACHE_DIR=str(cache))
+    assert again == values
+    assert misses >= 1
+    assert fill(package, NUMBA_CACHE_DIR=str(cache)) == [values, 2, 0]
+
+
+def test_only_what_was_sealed_is_unsealed():
+    data = os.urandom(1000)
+    sealed = kept.seal(data)
+    assert kept.unseal(sealed) == data
+    for place in (0, 31, 32, 500, len(sealed) - 1):
+        spoilt = bytearray(sealed)
+        spoilt[place] ^= 1
+        with pytest.raises(ValueError, match="not what was written"):
+            kept.unseal(bytes(spoilt))
+    for short in (b"", sealed[:31], sealed[:-1]):
+        with pytest.raises(ValueError, match="not what was written"):
+            kept.unseal(short)
+
+
+# ---- packages that are no folder of sources ----
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["library.zip", "program.pyz"])
+def test_imported_from_an_archive(package, tmp_path, name):
+    archive = tmp_path / name
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted(package.rglob("*")):
+            file.write(path, path.relative_to(package.parent))
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(archive)}
+    found = [run(ARCHIVED, cwd=tmp_path, **home) for _ in range(2)]
+    assert found[0] == found[1] == [numbainit.uniform(8, generator=0).tolist(), 148, True]
+
+
+@pytest.mark.full
+def test_imported_from_compiled_files_alone(package, tmp_path):
+    compileall.compile_dir(package, quiet=1, legacy=True)
+    for path in package.rglob("*.py"):
+        path.unlink()
+    found = run(ARCHIVED, cwd=tmp_path, PYTHONPATH=str(package.parent), NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert found == [numbainit.uniform(8, generator=0).tolist(), 148, True]
+
+
+@pytest.mark.full
+def test_imported_by_a_program_without_files(package, tmp_path):
+    """As a frozen program does it: an importer of its own, and names of files that are not there."""
+    found = run(FROZEN + FILLS, cwd=tmp_path, PACKAGE=str(package), PYTHONPATH="", NUMBA_CACHE_DIR=str(tmp_path))
+    assert found == [numbainit.uniform(8, generator=0).tolist(), False]
+
+
+FILLS = """
+import json
+import numpy as np, numbainit as init
+from numbainit.targets.cache import sources_digest
+array = init.uniform_(np.empty(8, "f4"), generator=0)
+init.normal_(np.empty(100_000, "f4"))
+found = [array.tolist(), bool(sources_digest())]
+print(json.dumps(found))
+"""
+ARCHIVED = FILLS.replace(
+    "print",
+    """
+from numbainit.files.headers import parse_header
+from numbainit.recipes.models import builtin_header
+found.insert(1, len(parse_header(builtin_header("gpt2"), "gpt2")))
+print""",
+)
+FROZEN = """
+import importlib.abc, importlib.util, os, sys
+from pathlib import Path
+root = Path(os.environ["PACKAGE"])
+
+class Importer(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] != "numbainit":
+            return None
+        file = root.parent.joinpath(*name.split("."))
+        self.is_a = getattr(self, "is_a", {})
+        self.is_a[name] = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")
+        spec = importlib.util.spec_from_loader(name, self, is_package=file.is_dir())
+        spec.origin, spec.has_location = f"/nowhere/{name.replace('.', '/')}.py", True
+        return spec
+    def get_source(self, name):
+        return None
+    def is_package(self, name):
+        return self.is_a[name].name == "__init__.py"
+    def get_code(self, name):
+        return compile(self.is_a[name].read_text(), f"/nowhere/{name.replace('.', '/')}.py", "exec")
+
+sys.meta_path.insert(0, Importer())
+"""
+
+
+def run(code, cwd, **environment):
+    wanted = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "PYTHON"))}
+    wanted |= {"PYTHONWARNINGS": "error", **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=wanted, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+# ---- no compiler ----
+
+
+def test_without_a_compiler_nothing_is_drawn():
+    """``NUMBA_DISABLE_JIT=1``, which people set to debug or to measure the coverage of their own functions."""
+    code = """
+import json
+import numpy as np, numbainit as init
+g, said = init.Generator(0), []
+for size in (8, 100_000):
+    array = np.full(size, 7.0, "f4")
+    try:
+        init.normal_(array, generator=g)
+    except init.CompilerError as error:
+        said.append(str(error))
+    assert (array == 7).all()
+try:
+    import numbainit.elements
+except init.CompilerError as error:
+    said.append(str(error))
+init.zeros_(array)
+print(json.dumps([g.draws, said]))
+"""
+    draws, said = run(code, cwd=Path(numbainit.__file__).parents[1], NUMBA_DISABLE_JIT="1")
+    assert draws == 0
+    assert len(said) == 3
+    assert all("NUMBA_DISABLE_JIT is set" in one and len(one) < 120 for one in said)
+
+
+# ---- a GPU ----
 
 
 GPU_KEYS = """

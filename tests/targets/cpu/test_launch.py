@@ -1,7 +1,7 @@
-"""Fills from many Python threads, and in forked and spawned processes → the same bits, and nobody is killed.
+"""Fills from many Python threads, in forked and spawned processes, inside of loops → the same bits, nobody is killed.
 
-GNU OpenMP kills a forked child at its first parallel region, and the workqueue layer aborts when two threads launch at
-once: each case runs in a process of its own, from whose death the others are safe.
+GNU OpenMP kills a forked child at its first parallel region, and the workqueue layer aborts when two launches meet:
+each case runs in a process of its own, from whose death the others are safe.
 """
 
 import contextlib
@@ -59,12 +59,92 @@ def test_alone_is_one_thread_of_this_python_thread_until_it_ends():
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     before, inside, elsewhere = launch.threads(), [], []
     with contextlib.suppress(KeyError), launch.alone():
-        inside += [launch.threads(), launch.on_one_thread(1 << 30)]
+        inside += [launch.threads(), launch.how_to_run(1 << 30)[0] is launch.kernels().loops.TASKS.serial]
         thread = threading.Thread(target=lambda: elsewhere.append(launch.threads()))
         thread.start()
         thread.join()
         raise KeyError
     assert (inside, launch.threads(), elsewhere) == ([1, True], before, [numba.config.NUMBA_NUM_THREADS])
+
+
+MEETING = """
+import hashlib, threading
+import numba, numpy as np, numbainit as init
+
+def digest(size):
+    return hashlib.sha256(init.normal_(np.empty(size, "f4"), generator=3).tobytes()).hexdigest()
+
+@numba.njit(parallel=True, nogil=True)
+def others(array):
+    for i in numba.prange(array.size):
+        array[i] = i
+"""
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "default"])
+def test_fills_beside_parallel_code_of_somebody_else(layer):
+    """A user's own kernel on another thread, which no lock of ours knows of."""
+    code = (
+        MEETING
+        + """
+large = 1 << 20
+alone, stop, memory = digest(large), threading.Event(), np.empty(1 << 16)
+others(memory)
+def work():
+    while not stop.is_set():
+        others(memory)
+thread = threading.Thread(target=work)
+thread.start()
+found = {digest(large) for _ in range(30)} | {digest(40_000)}
+stop.set()
+thread.join()
+print(found == {alone, digest(40_000)})
+"""
+    )
+    settings = {} if layer == "default" else {"NUMBA_THREADING_LAYER": layer}
+    assert output_of(python(code, **settings)) == "True\n"
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "default"])
+def test_fills_inside_of_a_parallel_loop(layer):
+    """Of a user's, by way of Python; each turn of the loop fills by itself."""
+    code = (
+        MEETING
+        + """
+rows = np.empty((6, 1 << 20), "f4")
+
+def fill(i):
+    init.normal_(rows[i], generator=i)
+
+@numba.njit(parallel=True)
+def loop(count):
+    for i in numba.prange(count):
+        with numba.objmode():
+            fill(i)
+
+loop(6)
+print([np.array_equal(rows[i], init.normal(1 << 20, generator=i)) for i in range(6)])
+"""
+    )
+    settings = {} if layer == "default" else {"NUMBA_THREADING_LAYER": layer}
+    assert output_of(python(code, **settings)) == f"{[True] * 6}\n"
+
+
+def test_where_no_thread_can_be_started():
+    """The calling thread then does all shares."""
+    code = (
+        MEETING
+        + """
+from numbainit.targets.cpu import launch
+alone = digest(1 << 20)
+class None_(threading.Thread):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+launch.threading.Thread = None_
+print(digest(1 << 20) == alone)
+"""
+    )
+    assert output_of(python(code, NUMBA_THREADING_LAYER="workqueue")) == "True\n"
 
 
 def test_a_shared_generator_gives_each_thread_another_draw():

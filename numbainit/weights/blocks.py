@@ -67,7 +67,9 @@ class Block:
     ) -> None:
         object.__setattr__(self, "shape", _naturals("shape", shape))
         if (start is None) == (flat is None):
-            raise InvalidTypeError(f"a Block has a start or a flat range, got start {shown(start)} and flat {shown(flat)}")
+            raise InvalidTypeError(
+                f"a Block has a start or a flat range, got start {shown(start)} and flat {shown(flat)}"
+            )
         if math.prod(self.shape) > _MOST_ELEMENTS:
             raise InvalidValueError(f"a Block lies in an array of at most 2^62 elements, got shape {shown(self.shape)}")
         object.__setattr__(self, "start", () if start is None else _naturals("start", start))

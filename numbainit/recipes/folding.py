@@ -43,10 +43,10 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
         kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), numbers))
     found = []
     for (pattern, shape, template), members in kinds.items():
-        for places, numbers in _merged(members):
+        for places, inner in _merged(members):
             ordered = [sorted(place) for place in places]
             name = _filled(pattern, [_written(place) for place in ordered])
-            found.append((name, shape, _filled(template, _values(ordered, numbers))))
+            found.append((name, shape, _filled(template, _values(ordered, inner))))
     return found
 
 

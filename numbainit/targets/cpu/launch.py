@@ -83,17 +83,13 @@ def threads() -> int:
 
 
 @contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Fills on the calling thread, whatever their size: for what calls BLAS next.
-
-    OpenMP's threads spin for a while after a loop, on the cores that those of BLAS need: a matrix of 256 x 256 then
-    takes 8 ms instead of 1.6.
-    """
+def limited(count: int) -> Iterator[None]:
+    """Numba's setting for the calling thread, until this ends."""
     kernels()
     from numba import set_num_threads
 
     before = _threads.count()
-    set_num_threads(1)  # of this thread
+    set_num_threads(count)
     try:
         yield
     finally:
@@ -153,15 +149,9 @@ def _layer() -> str:
 
 
 def _on_fewer_threads(count: int, *arguments: Any) -> None:
-    """On no more threads than the container allows; Numba's setting is that of the calling thread."""
-    from numba import set_num_threads
-
-    before = _threads.count()
-    set_num_threads(count)
-    try:
+    """On no more threads than the container allows."""
+    with limited(count):
         _ready("parallel")(*arguments)
-    finally:
-        set_num_threads(before)
 
 
 def _on_own_threads(count: int, *arguments: Any) -> None:

@@ -55,10 +55,10 @@ def test_concurrent_fills_on_the_workqueue_layer():
     assert output_of(python(code, NUMBA_THREADING_LAYER="workqueue")) == "0 workqueue\n"
 
 
-def test_alone_is_one_thread_of_this_python_thread_until_it_ends():
+def test_a_limit_is_that_of_this_python_thread_until_it_ends():
     numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
     before, inside, elsewhere = launch.threads(), [], []
-    with contextlib.suppress(KeyError), launch.alone():
+    with contextlib.suppress(KeyError), launch.limited(1):
         inside += [launch.threads(), launch.how_to_run(1 << 30)[0] is launch.kernels().loops.TASKS.serial]
         thread = threading.Thread(target=lambda: elsewhere.append(launch.threads()))
         thread.start()

@@ -120,21 +120,25 @@ class _Maker:
         if not (found.takes_block and found.name not in MATRICES):
             self._fill_matrix(step, key, asked, box, part, dtype)
         elif box == whole:
-            found(part, Generator.from_key(*key.key, draws=step.draw))
+            found(part, _at(key, step.draw))
         else:
-            block = Block(self._shape, [start for start, _ in box])
-            found(part, Generator.from_key(*key.key, draws=step.draw), block=block)
+            found(part, _at(key, step.draw), block=Block(self._shape, [start for start, _ in box]))
 
     def _fill_matrix(self, step: Fill, key: Generator, asked: Part, box: Part, part: Any, dtype: np.dtype) -> None:
         """One of its own, made as a whole, and of the number of its first element where it is a part."""
         if step.part is not None:
             key = key.fold_in(int(np.ravel_multi_index([start for start, _ in asked], self._shape)))
-        generator = Generator.from_key(*key.key, draws=step.draw)
+        generator = _at(key, step.draw)
         if box == asked:
             step.initializer(part, generator)
         else:
             made = step.initializer(np.empty([stop - start for start, stop in asked], dtype), generator)
             part[...] = made[_within(box, asked)]
+
+
+def _at(key: Generator, draw: int) -> Generator:
+    """A generator that nobody has drawn from, at a draw."""
+    return Generator.from_key(*key.key, draws=draw) if draw else key
 
 
 def _common(first: Part, second: Part) -> Part | None:

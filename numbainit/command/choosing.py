@@ -12,8 +12,8 @@ from numbainit.files.headers import Parameter
 from numbainit.initializers import Initializer, checked_name, needed, taking
 from numbainit.recipes import Tensor, default, load
 from numbainit.recipes.filling import check
+from numbainit.recipes.planning import Plan
 from numbainit.recipes.steps import Fill
-from numbainit.recipes.table import Plan
 
 #: the arguments of initializers, under their names
 _OPTION_HELP: dict[str, tuple[type, str]] = {

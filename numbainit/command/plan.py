@@ -10,7 +10,7 @@ from numbainit.command.shapes import add_shapes, read_shapes
 from numbainit.recipes import Rules
 from numbainit.recipes.folding import folded
 from numbainit.recipes.plain import std_of_weight
-from numbainit.recipes.table import Plan
+from numbainit.recipes.planning import Plan
 from numbainit.recipes.written import weight_to_dict
 
 _BETWEEN = "\t"  # columns, in the one text that is folded

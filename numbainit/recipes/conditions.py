@@ -10,8 +10,9 @@ from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.maths.formats import SMALL
 from numbainit.recipes.expressions import Expression, Number
 from numbainit.recipes.patterns import Pattern
+from numbainit.recipes.scope import NoWeightError
 from numbainit.recipes.tensors import Tensor
-from numbainit.recipes.variables import NoWeightError, checked_names
+from numbainit.recipes.variables import checked_names
 
 FIELDS = ("match", "regex", "rank", "dtype", "kind", "parameter", "where")
 _DTYPES = ("float", "int", "complex")  # and single ones

@@ -38,9 +38,9 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     for name, shape, text in rows:
         if text not in known:
             known[text] = _NUMBER.sub("#", text), _NUMBER.findall(text)
-        template, numbers = known[text]
+        template, found_numbers = known[text]
         key = _DIGITS.sub("#", name), shape, template
-        kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), numbers))
+        kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), found_numbers))
     found = []
     for (pattern, shape, template), members in kinds.items():
         for places, inner in _merged(members):

@@ -10,9 +10,10 @@ from numbainit.recipes import actions, conditions
 from numbainit.recipes.actions import Action
 from numbainit.recipes.conditions import Conditions
 from numbainit.recipes.expressions import Number
+from numbainit.recipes.scope import Scope, Values
 from numbainit.recipes.steps import Step
 from numbainit.recipes.tensors import Tensor
-from numbainit.recipes.variables import Scope, Values, is_of_a_name
+from numbainit.recipes.variables import OF_FANS, is_of_a_name
 
 _FIELDS = (*conditions.FIELDS, *actions.FIELDS, "warn", "optional")
 
@@ -65,8 +66,8 @@ class Rule:
 
     def _scope(self, tensor: Tensor, values: Values) -> Scope:
         def fans() -> tuple[int, int]:
-            known = {one: one(scope) for one in self.action.expressions if not one.names & {"fan_in", "fan_out"}}
-            return self.action.layout(known, len(tensor.shape)).fans(tensor.shape)
+            known = {one: one(scope) for one in self.action.expressions if not one.names & OF_FANS}
+            return self.action.layout(len(tensor.shape), known).fans(tensor.shape)
 
         scope = Scope(values, tensor, fans)
         return scope

@@ -4,43 +4,21 @@ import copy
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, suggestion, warn_user
+from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion, warn_user
 from numbainit.recipes import toml
-from numbainit.recipes.expressions import Number
-from numbainit.recipes.filling import check
-from numbainit.recipes.folding import folded
-from numbainit.recipes.patterns import Names
+from numbainit.recipes.planning import Plan, Planning
 from numbainit.recipes.recipe import Recipe
 from numbainit.recipes.rule import Rule
-from numbainit.recipes.steps import Step, Weight
-from numbainit.recipes.tensors import Tensor, tensors_of
-from numbainit.recipes.variables import Values, Variable, variable
+from numbainit.recipes.scope import Values
+from numbainit.recipes.tensors import tensors_of
+from numbainit.recipes.variables import Variable, variable
 
 FORMAT = "numbainit-rules-1"
 _TEXTS = ("name", "about", "source", "version")
 _LISTS = ("unverified", "fits")
 _FIELDS = ("format", *_TEXTS, *_LISTS, "optional", "variables", "rules")
-
-
-class Plan(NamedTuple):
-    """A recipe, and how it came about.
-
-    Attributes
-    ----------
-    recipe : Recipe
-    rows : dict
-        Name → the number of the rule that took it, from 1; None for a buffer that no rule took.
-    variables : dict
-        Those that were needed, with their values.
-    warnings : tuple of str
-    """
-
-    recipe: Recipe
-    rows: dict[str, int | None]
-    variables: dict[str, Number]
-    warnings: tuple[str, ...]
 
 
 class Rules:
@@ -156,69 +134,7 @@ class Rules:
         """As :meth:`recipe`, with the row of each tensor; its warnings are not given, but returned."""
         tensors, ties = tensors_of(parameters, "Rules.recipe")
         values = Values(self.variables, tensors, variables or {})
-        names = Names([rule.conditions.patterns for rule in self.rules])
-        rows = {tensor.name: self._row(tensor, names, values) for tensor in tensors}
-        self._check_all_taken(tensors, rows)
-        known: dict[Any, tuple[Step, ...]] = {}
-        weights = {tensor.name: self._weight(tensor, rows[tensor.name], values, known) for tensor in tensors}
-        return Plan(Recipe(weights, ties), rows, values.known, tuple(self._warnings(tensors, rows)))
-
-    def _row(self, tensor: Tensor, names: Names, values: Values) -> int | None:
-        for row in names.rows(tensor.name):
-            try:
-                if self.rules[row].takes(tensor, values):
-                    return row + 1
-            except (InvalidValueError, InvalidTypeError) as error:
-                raise self._named(error, row + 1, tensor) from None
-        return None
-
-    def _weight(self, tensor: Tensor, row: int | None, values: Values, known: dict[Any, Any]) -> Weight:
-        if row is None:
-            return Weight(tensor.shape, tensor.dtype, (), "", tensor.is_parameter)
-        rule = self.rules[row - 1]
-        if rule.action.untouched:
-            return Weight(tensor.shape, tensor.dtype, (), rule.action.untouched, tensor.is_parameter)
-        try:
-            numbers = rule.numbers(tensor, values) if rule.counts else None  # else the same for all of a shape
-            key = row, numbers, tensor.shape, tensor.dtype
-            if key not in known:
-                known[key] = rule.steps(tensor.shape, numbers or rule.numbers(tensor, values))
-                check(known[key], tensor.shape, tensor.numpy_dtype)
-        except (InvalidValueError, InvalidTypeError) as error:
-            raise self._named(error, row, tensor) from None
-        return Weight(tensor.shape, tensor.dtype, known[key], "", tensor.is_parameter)
-
-    def _named(self, error: NumbaInitError, number: int, tensor: Tensor) -> NumbaInitError:
-        label = self.rules[number - 1].label
-        return type(error)(f"{self._label}parameter {tensor.name!r}, by rule {number} ({label}): {error}")
-
-    @property
-    def _label(self) -> str:
-        return f"{self.name}: " if self.name else ""
-
-    def _check_all_taken(self, tensors: list[Tensor], rows: Mapping[str, int | None]) -> None:
-        lost = [tensor for tensor in tensors if tensor.is_parameter and rows[tensor.name] is None]
-        if lost:
-            listed = "; ".join(
-                f"{name} {shape}" for name, shape, _ in folded((t.name, str(list(t.shape)), "") for t in lost)
-            )
-            many = "1 parameter" if len(lost) == 1 else f"{len(lost)} parameters"
-            raise InvalidValueError(
-                f"{self._label}no rule takes {many}: {listed}: add rules, or one for '*' at the end"
-            )
-
-    def _warnings(self, tensors: list[Tensor], rows: Mapping[str, int | None]) -> Iterable[str]:
-        used = set(rows.values())
-        idle = [
-            n for n, rule in enumerate(self.rules, 1) if n not in used and not rule.is_optional and not self.optional
-        ]
-        if idle:
-            labels = ", ".join(f"{number} ({self.rules[number - 1].label})" for number in idle)
-            yield f"{self._label}rules that take nothing: {labels}"
-        for number, rule in enumerate(self.rules, 1):
-            if rule.warn and number in used:
-                mine = ((tensor.name, str(list(tensor.shape)), "") for tensor in tensors if rows[tensor.name] == number)
-                yield f"{self._label}{', '.join(name for name, _, _ in folded(mine))} {rule.warn}"
+        return Planning(self.rules, self.name, self.optional).plan(tensors, ties, values)
 
     # ---- as text ----
 

@@ -171,7 +171,7 @@ def test_a_file_by_a_recipe(files):
         (["--recipe", "mine.toml", "--std", "1"], ["leave out --std"]),
         (["--recipe", "mien.toml"], ["mien.toml cannot be read"]),
         (["--recipe", "gpt2_hf"], ["no rules are named 'gpt2_hf'; did you mean 'gpt2-hf'"]),
-        (["--recipe", "gpt2-hf"], ["gpt2-hf: no rule takes 16 parameters: h.{0..7}.up.weight [16, 4]"]),
+        (["--recipe", "few.toml"], ["few: no rule takes 16 parameters: h.{0..7}.up.weight [16, 4]; h.{0..7}.down.we"]),
         (["--recipe", "broken.toml"], ["broken.toml: this is no TOML", "line 2"]),
         (["--recipe", "left.toml"], ["does not make these: h.0.up.weight (computed: by code)", "take them out"]),
         (["--set", "std=0.1"], ["--set is for variables of a --recipe"]),
@@ -182,6 +182,8 @@ def test_what_is_refused_is_one_line_and_nothing_is_written(files, capsys, monke
     shapes, rules, output = files
     monkeypatch.chdir(rules.parent)
     rules.with_name("broken.toml").write_text('format = "numbainit-rules-1"\nrules = here\n')
+    few = Rules([{"match": "*.bias", "initializer": "zeros"}], name="few")
+    rules.with_name("few.toml").write_text(few.to_toml())
     left = TEXT.replace('initializer = "orthogonal"\nthen = [ { mul = "1 / layers" } ]', 'untouched = "by code"')
     rules.with_name("left.toml").write_text(left.replace("scale = {}", "scale = 1"))
     assert run("init", shapes, "-o", output, *words) == 2

@@ -64,11 +64,11 @@ def test_slashes_of_names_are_dots():
 
 
 @pytest.mark.parametrize(
-    ("glob", "name", "number"),
-    [("*.h.{}.*", "x.h.12.w", 12), ("h.{}", "h.0", 0), ("h{}.*", "h3.w", 3), ("h.{}", "h.x", None)],
+    ("glob", "name", "numbers"),
+    [("*.h.{}.*", "x.h.12.w", (12,)), ("h.{}", "h.0", (0,)), ("h{}.{}.*", "h3.4.w", (3, 4)), ("h.{}", "h.x", None)],
 )
-def test_numbers(glob, name, number):
-    assert Pattern(glob).number(name) == number
+def test_numbers(glob, name, numbers):
+    assert Pattern(glob).numbers(name) == numbers
 
 
 @pytest.mark.parametrize(("text", "error"), [("", InvalidTypeError), (3, InvalidTypeError), (None, InvalidTypeError)])

@@ -25,6 +25,7 @@ from typing import Any, SupportsIndex, TypeAlias
 import numpy as np
 
 from numbainit import init
+from numbainit.beyond import init as beyond
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable, checked_dtype, dtype_of
@@ -73,7 +74,7 @@ def uniform(
     >>> init.uniform(2, -1, 1, generator=0)
     array([-0.7556263 ,  0.12455678], dtype=float32)
     """
-    return _fill(init.uniform_, shape, dtype, device, like, a, b, generator=generator, block=block)
+    return fill_new(init.uniform_, shape, dtype, device, like, a, b, generator=generator, block=block)
 
 
 def normal(
@@ -96,7 +97,7 @@ def normal(
     array([[-0.03790946, -0.01564082],
            [ 0.01479166, -0.01654668]], dtype=float32)
     """
-    return _fill(init.normal_, shape, dtype, device, like, mean, std, generator=generator, block=block)
+    return fill_new(init.normal_, shape, dtype, device, like, mean, std, generator=generator, block=block)
 
 
 def trunc_normal(
@@ -120,7 +121,7 @@ def trunc_normal(
     >>> init.trunc_normal(2, a=3, b=4, generator=0)
     array([3.636496 , 3.1743255], dtype=float32)
     """
-    return _fill(init.trunc_normal_, shape, dtype, device, like, mean, std, a, b, generator=generator, block=block)
+    return fill_new(init.trunc_normal_, shape, dtype, device, like, mean, std, a, b, generator=generator, block=block)
 
 
 def constant(
@@ -140,7 +141,7 @@ def constant(
     >>> init.constant(2, 0.5)
     array([0.5, 0.5], dtype=float32)
     """
-    return _fill(init.constant_, shape, dtype, device, like, val, block=block)
+    return fill_new(init.constant_, shape, dtype, device, like, val, block=block)
 
 
 def ones(
@@ -159,7 +160,7 @@ def ones(
     >>> init.ones(2)
     array([1., 1.], dtype=float32)
     """
-    return _fill(init.ones_, shape, dtype, device, like, block=block)
+    return fill_new(init.ones_, shape, dtype, device, like, block=block)
 
 
 def zeros(
@@ -178,7 +179,7 @@ def zeros(
     >>> init.zeros(2)
     array([0., 0.], dtype=float32)
     """
-    return _fill(init.zeros_, shape, dtype, device, like, block=block)
+    return fill_new(init.zeros_, shape, dtype, device, like, block=block)
 
 
 def eye(
@@ -198,7 +199,7 @@ def eye(
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    return _fill(init.eye_, shape, dtype, device, like, block=block)
+    return fill_new(init.eye_, shape, dtype, device, like, block=block)
 
 
 def dirac(
@@ -219,7 +220,7 @@ def dirac(
     >>> init.dirac((1, 1, 3))
     array([[[0., 1., 0.]]], dtype=float32)
     """
-    return _fill(init.dirac_, shape, dtype, device, like, groups, block=block, layout=layout)
+    return fill_new(init.dirac_, shape, dtype, device, like, groups, block=block, layout=layout)
 
 
 def xavier_uniform(
@@ -241,7 +242,7 @@ def xavier_uniform(
     >>> init.xavier_uniform((1, 2), generator=0)
     array([[-1.068617  ,  0.17614989]], dtype=float32)
     """
-    return _fill(
+    return fill_new(
         init.xavier_uniform_, shape, dtype, device, like, gain, generator=generator, block=block, layout=layout
     )
 
@@ -265,7 +266,9 @@ def xavier_normal(
     >>> init.xavier_normal((1, 2), generator=0)
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
-    return _fill(init.xavier_normal_, shape, dtype, device, like, gain, generator=generator, block=block, layout=layout)
+    return fill_new(
+        init.xavier_normal_, shape, dtype, device, like, gain, generator=generator, block=block, layout=layout
+    )
 
 
 def kaiming_uniform(
@@ -289,7 +292,7 @@ def kaiming_uniform(
     >>> init.kaiming_uniform((1, 2), generator=0)
     array([[-1.3087832 ,  0.21573867]], dtype=float32)
     """
-    return _fill(
+    return fill_new(
         init.kaiming_uniform_,
         shape,
         dtype,
@@ -325,7 +328,7 @@ def kaiming_normal(
     >>> init.kaiming_normal((1, 2), generator=0)
     array([[-1.8954732, -0.7820411]], dtype=float32)
     """
-    return _fill(
+    return fill_new(
         init.kaiming_normal_,
         shape,
         dtype,
@@ -359,7 +362,7 @@ def orthogonal(
     >>> bool(abs(q @ q.T - [[1, 0], [0, 1]]).max() < 1e-14)
     True
     """
-    return _fill(init.orthogonal_, shape, dtype, device, like, gain, generator=generator, layout=layout)
+    return fill_new(init.orthogonal_, shape, dtype, device, like, gain, generator=generator, layout=layout)
 
 
 def sparse(
@@ -382,7 +385,7 @@ def sparse(
     array([[ 0.        ,  0.        ],
            [ 0.00739583, -0.00827334]], dtype=float32)
     """
-    return _fill(init.sparse_, shape, dtype, device, like, sparsity, std, generator=generator, block=block)
+    return fill_new(init.sparse_, shape, dtype, device, like, sparsity, std, generator=generator, block=block)
 
 
 def bits(
@@ -402,10 +405,10 @@ def bits(
     >>> init.bits(2, generator=init.Generator.from_key(0, 0))
     array([1713891541, 3781805453], dtype=uint32)
     """
-    return _fill(init.bits_, shape, dtype, device, like, generator=generator, block=block)
+    return fill_new(init.bits_, shape, dtype, device, like, generator=generator, block=block)
 
 
-def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *arguments: Any, **keywords: Any) -> Any:
+def fill_new(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *arguments: Any, **keywords: Any) -> Any:
     """Call the in-place ``fill`` on a new array, or, in the old spelling, on the array given as ``shape``."""
     if _is_array(shape, fill):
         if device is not None:
@@ -422,7 +425,11 @@ def _fill(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *argum
     return finish(fill(array, *arguments, **keywords))
 
 
-_FILLED = {init.bits_: WORDS, init.uniform_: REALS, init.trunc_normal_: REALS}  # all others fill any floats
+_OF_REALS = (
+    *(init.uniform_, init.trunc_normal_, beyond.lecun_truncated_normal_, beyond.glorot_truncated_normal_),
+    *(beyond.he_truncated_normal_, beyond.log_uniform_, beyond.log_of_uniform_, beyond.time_step_bias_),
+)
+_FILLED = {init.bits_: WORDS} | dict.fromkeys(_OF_REALS, REALS)  # all others fill any floats
 
 
 def _dtype_like(like: Any, dtypes: Fillable) -> np.dtype:

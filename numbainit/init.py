@@ -11,27 +11,20 @@ bounds after that. Complex element i is the pair of real elements 2i and 2i + 1,
 ``uniform_`` and ``trunc_normal_`` take no complex arrays, since a law on a disk would be another one.
 """
 
-import functools
-import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
-
-from numbainit import matrices
-from numbainit.errors import NumbaInitError, warn_user
-from numbainit.fill import fill, fill_constant, fill_splits
+from numbainit import isometries, matrices, scaled
+from numbainit.fill import fill, fill_constant
 from numbainit.generator import GeneratorLike
-from numbainit.memory.arrays import Array, writable
+from numbainit.memory.arrays import writable
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable
 from numbainit.memory.libraries import written
 from numbainit.targets.again import filled_again, remember
 from numbainit.weights import laws
-from numbainit.weights.blocks import Block, whole_shape
-from numbainit.weights.fans import calculate_gain, checked_mode
+from numbainit.weights.blocks import Block
 from numbainit.weights.laws import Law
-from numbainit.weights.layouts import LayoutLike, Split, splits_of
-from numbainit.weights.numbers import real
+from numbainit.weights.layouts import LayoutLike
 
 __all__ = [
     "bits_",
@@ -256,7 +249,7 @@ def eye_(tensor: A, *, block: Block | None = None) -> A:
     array([[1., 0., 0.],
            [0., 1., 0.]], dtype=float32)
     """
-    matrices.eye(writable(tensor, "eye_"), block)
+    matrices.eye(writable(tensor, "eye_"), 1.0, block)
     return written(tensor)
 
 
@@ -321,7 +314,7 @@ def xavier_uniform_(
     True
     """
     array = writable(tensor, "xavier_uniform_")
-    _fill_xavier(array, gain, laws.centred_uniform, generator, block, layout)
+    scaled.fill_xavier(array, gain, laws.centred_uniform, generator, block, layout)
     return written(tensor)
 
 
@@ -344,7 +337,7 @@ def xavier_normal_(
     array([[-1.5476475, -0.6385339]], dtype=float32)
     """
     array = writable(tensor, "xavier_normal_")
-    _fill_xavier(array, gain, laws.centred_normal, generator, block, layout)
+    scaled.fill_xavier(array, gain, laws.centred_normal, generator, block, layout)
     return written(tensor)
 
 
@@ -400,7 +393,7 @@ def kaiming_uniform_(
     """
     array = writable(tensor, "kaiming_uniform_")
     rule = a, mode, nonlinearity
-    _fill_kaiming(array, rule, laws.centred_uniform, generator, block, layout)
+    scaled.fill_kaiming(array, rule, laws.centred_uniform, generator, block, layout)
     return written(tensor)
 
 
@@ -427,7 +420,7 @@ def kaiming_normal_(
     """
     array = writable(tensor, "kaiming_normal_")
     rule = a, mode, nonlinearity
-    _fill_kaiming(array, rule, laws.centred_normal, generator, block, layout)
+    scaled.fill_kaiming(array, rule, laws.centred_normal, generator, block, layout)
     return written(tensor)
 
 
@@ -470,7 +463,7 @@ def orthogonal_(tensor: A, gain: float = 1, generator: GeneratorLike = None, *, 
     >>> bool(np.allclose(w @ w.T, np.eye(3)))
     True
     """
-    matrices.orthogonal(writable(tensor, "orthogonal_"), gain, generator, layout)
+    isometries.orthogonal(writable(tensor, "orthogonal_"), gain, generator, layout)
     return written(tensor)
 
 
@@ -546,10 +539,6 @@ def bits_(tensor: A, generator: GeneratorLike = None, *, block: Block | None = N
     return written(tensor)
 
 
-ByWidth = Callable[[float, np.dtype], Law]  # a standard deviation → a law around zero
-Splits = tuple[tuple[Split, Law], ...]
-
-
 def _fill_by_law(
     tensor: A, asked: tuple, dtypes: Fillable, law: Callable[..., Law], generator: GeneratorLike, block: Block | None
 ) -> A:
@@ -560,79 +549,3 @@ def _fill_by_law(
     fill(array, found, generator, block)
     remember(asked, array, found)
     return written(tensor)
-
-
-def _fill_xavier(
-    array: Array, gain: float, law: ByWidth, generator: GeneratorLike, block: Block | None, layout: LayoutLike
-) -> None:
-    shape = array.shape if block is None else whole_shape(array.shape, block)
-    if type(gain) is not float and type(gain) is not int:  # what is remembered must not change
-        gain = real("gain", gain)
-    _fill_scaled(array, _xavier(law, array.dtype, layout, shape, gain), generator, block)
-
-
-def _fill_kaiming(
-    array: Array,
-    rule: tuple[float, str, str],
-    law: ByWidth,
-    generator: GeneratorLike,
-    block: Block | None,
-    layout: LayoutLike,
-) -> None:
-    shape = array.shape if block is None else whole_shape(array.shape, block)
-    if 0 in shape:
-        warn_user("Initializing zero-element tensors is a no-op", UserWarning)
-        fill(array, law(0.0, array.dtype), generator, block)
-    else:
-        _fill_scaled(array, _kaiming(law, array.dtype, layout, shape, *rule), generator, block)
-
-
-def _remembered(function: Callable[..., Splits]) -> Callable[..., Splits]:
-    """A cache that steps aside for arguments that have no hash: what is wrong with them is the function's to say."""
-    cached = functools.lru_cache(maxsize=512, typed=True)(function)
-
-    def call(*arguments: Any) -> Splits:
-        try:
-            return cached(*arguments)
-        except NumbaInitError:  # the function has said it
-            raise
-        except Exception:  # no hash, or one that raises what it likes
-            pass
-        return function(*arguments)
-
-    return call
-
-
-@_remembered
-def _xavier(law: ByWidth, dtype: np.dtype, layout: LayoutLike, shape: tuple[int, ...], gain: float) -> Splits:
-    """The splits of a weight, each with its law."""
-    splits = splits_of(layout, shape)
-    factor = laws.standard_deviation(gain, dtype, "gain")
-    totals = [max(split.fan_in + split.fan_out, 1) for split in splits]  # no elements where both are 0
-    pairs = zip(splits, totals, strict=True)
-    return tuple((split, law(factor * math.sqrt(2.0 / total), dtype)) for split, total in pairs)
-
-
-@_remembered
-def _kaiming(
-    law: ByWidth,
-    dtype: np.dtype,
-    layout: LayoutLike,
-    shape: tuple[int, ...],
-    slope: float,
-    mode: str,
-    nonlinearity: str,
-) -> Splits:
-    """The splits of a weight, each with its law."""
-    name, splits = checked_mode(mode), splits_of(layout, shape)
-    gain = calculate_gain(nonlinearity, slope)
-    fans = [split.fan_in if name == "fan_in" else split.fan_out for split in splits]
-    return tuple((split, law(gain / math.sqrt(fan), dtype)) for split, fan in zip(splits, fans, strict=True))
-
-
-def _fill_scaled(array: Array, splits: Splits, generator: GeneratorLike, block: Block | None) -> None:
-    """Each split with its law; there is but one, unless projections of unequal sizes are fused."""
-    if len(splits) == 1:
-        fill(array, splits[0][1], generator, block)
-    else:
-        fill_splits(array, splits, generator, block)

@@ -1,29 +1,38 @@
 """A name and arguments → an initializer as a value: what recipes, frameworks and files hold, and call to fill.
 
-The family is that of :mod:`numbainit.init`, and so are the arguments: its functions' own signatures say which there
-are, and whether one draws.
+The family is that of :mod:`numbainit.init` and :mod:`numbainit.beyond.init`, and so are the arguments: its functions'
+own signatures say which there are, and whether one draws.
 """
 
 import functools
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from numbainit import init
+from numbainit import init, isometries
+from numbainit.beyond import init as beyond
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
-from numbainit.generator import GeneratorLike
+from numbainit.generator import Generator, GeneratorLike
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import DEFAULT_SLOPE
-from numbainit.weights.layouts import Layout, LayoutLike, as_layout
+from numbainit.weights.layouts import Layout, LayoutLike, as_layout, axes_by_kind
 from numbainit.weights.numbers import integer, scalar
 
 A = TypeVar("A")
 _OF_A_CALL = ("tensor", "generator", "block")  # parameters that belong to a call, not to the value
+_WHOLE = ("groups", "upscale")  # arguments that are whole numbers
+_MODULES = {name.removesuffix("_"): module for module in (init, beyond) for name in module.__all__}
+#: what those that take no block refuse of a shape, with a layout
+_REFUSALS: dict[str, Callable[..., None]] = {
+    "orthogonal": isometries.check_orthogonal,
+    "delta_orthogonal": isometries.check_kernel,
+    "convolution_orthogonal": isometries.check_kernel,
+}
 NOT_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}  # what JSON has no numbers for
 
 
@@ -35,9 +44,9 @@ def names() -> tuple[str, ...]:
     --------
     >>> from numbainit.initializers import names
     >>> names()[:4]
-    ('bits', 'constant', 'dirac', 'eye')
+    ('bilinear', 'bits', 'constant', 'convolution_orthogonal')
     """
-    return tuple(name.removesuffix("_") for name in init.__all__)
+    return tuple(sorted(_MODULES))
 
 
 @functools.cache
@@ -63,14 +72,20 @@ def taking(parameter: str) -> tuple[str, ...]:
     --------
     >>> from numbainit.initializers import taking
     >>> taking("mode")
-    ('kaiming_normal', 'kaiming_uniform')
+    ('icnr', 'kaiming_normal', 'kaiming_uniform', 'variance_scaling')
     """
     return tuple(name for name in names() if parameter in parameters(name))
 
 
 @functools.cache
 def _signature(name: str) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(getattr(init, name + "_")).parameters
+    return inspect.signature(_function(name)).parameters
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """The one that fills in place."""
+    found: Callable[..., Any] = getattr(_MODULES[name], name + "_")
+    return found
 
 
 def needed(name: str) -> tuple[str, ...]:
@@ -145,7 +160,7 @@ class Initializer:
             wanted = " and ".join(missing)
             raise InvalidValueError(f"{name} needs {wanted}: pass Initializer({name!r}, {missing[0]}=...)")
         complete = {**known, **arguments}
-        if "mode" in known and complete["a"] is None:  # the slope of leaky_relu, if torch is to choose it
+        if "nonlinearity" in known and complete["a"] is None:  # the slope of leaky_relu, if torch is to choose it
             complete["a"] = DEFAULT_SLOPE
         checked = tuple((argument, _checked(argument, value, known[argument])) for argument, value in complete.items())
         object.__setattr__(self, "name", str(name))
@@ -216,7 +231,7 @@ class Initializer:
         Raises
         ------
         InvalidValueError
-            A block for orthogonal, no part of which can be made alone; and what the in-place function refuses.
+            A block for orthogonal matrices, no part of which can be made alone; and what the in-place function refuses.
         """
         keywords = dict(self._arguments)
         if "layout" in keywords and keywords["layout"] is None:
@@ -229,8 +244,28 @@ class Initializer:
             keywords["block"] = block
         if self.draws:
             keywords["generator"] = generator
-        filled: A = getattr(init, self.name + "_")(array, **keywords)
+        filled: A = _function(self.name)(array, **keywords)
         return filled
+
+    def check(self, shape: tuple[int, ...], dtype: np.dtype, *, layout: LayoutLike | None = None) -> None:
+        """Raise, and warn of, what a call on an array of this shape and dtype would; nothing of its size is made.
+
+        Examples
+        --------
+        >>> import numpy as np, numbainit as init
+        >>> init.Initializer("delta_orthogonal").check((4, 8, 3), np.dtype("float32"))
+        Traceback (most recent call last):
+            ...
+        numbainit.errors.InvalidValueError: a convolution keeps the norm of its input if it has at least as many ...
+        """
+        nobody, start = Generator.from_key(0, 0), (0,) * len(shape)
+        if self.takes_block:
+            self(np.empty(start, dtype), nobody, block=Block(shape, start), layout=layout)
+            return
+        named = self.arguments["layout"] or layout or "OI"
+        _REFUSALS[self.name](shape, named)
+        _, _, inputs, _ = axes_by_kind(named, len(shape))
+        self(np.empty([0 if axis in inputs else size for axis, size in enumerate(shape)], dtype), nobody, layout=layout)
 
     def to_dict(self, *, defaults: bool = False) -> dict[str, Any]:
         """``{"name": ..., argument: ...}`` of what JSON has; arguments that are the defaults only if asked for.
@@ -281,7 +316,7 @@ def _checked(argument: str, value: Any, default: Any) -> Any:
         if not isinstance(value, str):
             raise InvalidTypeError(f"{argument} must be a str, got {type(value).__name__} {shown(value)}")
         return str(value)
-    if argument == "groups":
+    if argument in _WHOLE:
         return integer(argument, value)
     return _checked_number(argument, value)
 

@@ -48,18 +48,37 @@ except ImportError as error:
 
 __all__ = [
     "Initializer",
+    "bilinear",
     "constant",
+    "convolution_orthogonal",
+    "delta_orthogonal",
     "dirac",
     "eye",
+    "forget_bias",
     "generator",
+    "glorot_truncated_normal",
+    "hadamard",
+    "he_truncated_normal",
+    "icnr",
+    "identity",
     "kaiming_normal",
     "kaiming_uniform",
+    "lecun_normal",
+    "lecun_truncated_normal",
+    "lecun_uniform",
+    "log_arange",
+    "log_of_uniform",
+    "log_uniform",
     "normal",
     "ones",
     "orthogonal",
+    "randomized_hadamard",
+    "sine",
     "sparse",
+    "time_step_bias",
     "trunc_normal",
     "uniform",
+    "variance_scaling",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
@@ -103,7 +122,7 @@ class Initializer:
         Parameters
         ----------
         key : typed key, or uint32 array of one axis
-            ``constant``, ``ones``, ``zeros``, ``eye`` and ``dirac`` do not look at it.
+            Initializers that draw nothing, such as ``zeros`` and ``dirac``, do not look at it.
         shape : sequence of ints
         dtype : dtype
             As for :func:`numbainit.normal`; None and float64 mean float32 unless ``jax_enable_x64`` is on.
@@ -113,8 +132,8 @@ class Initializer:
         Raises
         ------
         InvalidValueError, InvalidTypeError
-            What the in-place function refuses, also while JAX traces; keys of other shapes; ``orthogonal`` with a
-            sharding that cuts, since no part of an orthogonal matrix can be made alone.
+            What the in-place function refuses, also while JAX traces; keys of other shapes; orthogonal matrices with a
+            sharding that cuts, since no part of one can be made alone.
         """
         sizes, width = checked_shape(shape), _checked_dtype(dtype)
         words = _words(key) if self.initializer.draws else jnp.zeros(2, np.uint32)
@@ -130,8 +149,7 @@ class Initializer:
 
     def _check(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """All errors and warnings of a fill, from one of an empty part: in a callback they would be JAX's."""
-        nothing = np.empty((0,) * len(shape), dtype)
-        self._fill(nothing, (0, 0), Block(shape, (0,) * len(shape)) if self.initializer.takes_block else None)
+        self.initializer.check(shape, dtype, layout=channels_last(len(shape)))
 
     def _checked_sharding(self, sharding: Any, shape: tuple[int, ...]) -> "jax.sharding.Sharding":
         if not isinstance(sharding, jax.sharding.Sharding):
@@ -292,6 +310,119 @@ def kaiming_normal(
 def orthogonal(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
     """``gain`` times a Haar-distributed (semi-)orthogonal matrix (outputs, the rest): :func:`numbainit.orthogonal_`."""
     return _initializer("orthogonal", gain=gain, layout=layout)
+
+
+def variance_scaling(
+    scale: float = 1.0,
+    mode: str = "fan_in",
+    distribution: str = "truncated_normal",
+    *,
+    layout: LayoutLike | None = None,
+) -> Initializer:
+    """A law of variance ``scale / fan``: that of ``jax.nn.initializers.variance_scaling``.
+
+    See :func:`numbainit.variance_scaling_`. ``layout`` says what JAX's in_axis, out_axis and batch_axis (E) say.
+    """
+    return _initializer("variance_scaling", scale=scale, mode=mode, distribution=distribution, layout=layout)
+
+
+def lecun_uniform(*, layout: LayoutLike | None = None) -> Initializer:
+    """U[-c, c), ``c = sqrt(3 / fan_in)``: the law of ``jax.nn.initializers.lecun_uniform``."""
+    return _initializer("lecun_uniform", layout=layout)
+
+
+def lecun_normal(*, layout: LayoutLike | None = None) -> Initializer:
+    """N(0, 1 / fan_in); JAX's ``lecun_normal`` is truncated, this is not: that is :func:`lecun_truncated_normal`."""
+    return _initializer("lecun_normal", layout=layout)
+
+
+def lecun_truncated_normal(*, layout: LayoutLike | None = None) -> Initializer:
+    """The law of ``jax.nn.initializers.lecun_normal``, flax's default."""
+    return _initializer("lecun_truncated_normal", layout=layout)
+
+
+def glorot_truncated_normal(*, layout: LayoutLike | None = None) -> Initializer:
+    """The law of ``jax.nn.initializers.glorot_normal``."""
+    return _initializer("glorot_truncated_normal", layout=layout)
+
+
+def he_truncated_normal(*, layout: LayoutLike | None = None) -> Initializer:
+    """The law of ``jax.nn.initializers.he_normal``."""
+    return _initializer("he_truncated_normal", layout=layout)
+
+
+def sine(layer: str = "hidden", omega: float = 30.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """A weight of a SIREN: see :func:`numbainit.sine_`."""
+    return _initializer("sine", layer=layer, omega=omega, layout=layout)
+
+
+def icnr(
+    upscale: int = 2,
+    scale: float = 2.0,
+    mode: str = "fan_in",
+    distribution: str = "normal",
+    shuffle: str = "pixel_shuffle",
+    *,
+    layout: LayoutLike | None = None,
+) -> Initializer:
+    """Sub-kernels that are all the same, before a pixel shuffle: see :func:`numbainit.icnr_`."""
+    rule = {"scale": scale, "mode": mode, "distribution": distribution}
+    return _initializer("icnr", upscale=upscale, **rule, shuffle=shuffle, layout=layout)
+
+
+def identity(gain: float = 1.0) -> Initializer:
+    """``gain`` times the identity matrix."""
+    return _initializer("identity", gain=gain)
+
+
+def bilinear(groups: int = 1, *, layout: LayoutLike | None = None) -> Initializer:
+    """A transposed convolution that enlarges its channels linearly: see :func:`numbainit.bilinear_`."""
+    return _initializer("bilinear", groups=groups, layout=layout)
+
+
+def delta_orthogonal(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """An orthogonal matrix at a kernel's centre: the law of ``jax.nn.initializers.delta_orthogonal``."""
+    return _initializer("delta_orthogonal", gain=gain, layout=layout)
+
+
+def convolution_orthogonal(gain: float = 1.0, *, layout: LayoutLike | None = None) -> Initializer:
+    """A kernel whose convolution keeps norms: see :func:`numbainit.convolution_orthogonal_`."""
+    return _initializer("convolution_orthogonal", gain=gain, layout=layout)
+
+
+def hadamard(gain: float = 1.0) -> Initializer:
+    """Sylvester's Hadamard matrix with orthonormal rows or columns: see :func:`numbainit.hadamard_`."""
+    return _initializer("hadamard", gain=gain)
+
+
+def randomized_hadamard(gain: float = 1.0) -> Initializer:
+    """The same with random signs of its columns: see :func:`numbainit.randomized_hadamard_`."""
+    return _initializer("randomized_hadamard", gain=gain)
+
+
+def forget_bias(val: float = 1.0, gates: str = "ifgo") -> Initializer:
+    """An LSTM's bias, ``val`` for the forget gate: see :func:`numbainit.forget_bias_`."""
+    return _initializer("forget_bias", val=val, gates=gates)
+
+
+def log_uniform(a: float = 0.001, b: float = 0.1) -> Initializer:
+    """``exp(U)``, U uniform between log a and log b: see :func:`numbainit.log_uniform_`."""
+    return _initializer("log_uniform", a=a, b=b)
+
+
+def log_of_uniform(a: float = 1.0, b: float = 16.0) -> Initializer:
+    """``log(U)``, U uniform on [a, b): see :func:`numbainit.log_of_uniform_`."""
+    return _initializer("log_of_uniform", a=a, b=b)
+
+
+def time_step_bias(a: float = 0.001, b: float = 0.1, floor: float = 0.0001) -> Initializer:
+    """What softplus takes to log-uniform time steps: see :func:`numbainit.time_step_bias_`."""
+    return _initializer("time_step_bias", a=a, b=b, floor=floor)
+
+
+def log_arange(start: float = 1.0) -> Initializer:
+    """``log(start + j)`` along the last axis: see :func:`numbainit.log_arange_`."""
+    return _initializer("log_arange", start=start)
 
 
 def sparse(sparsity: float, std: float = 0.01) -> Initializer:

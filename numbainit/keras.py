@@ -3,7 +3,8 @@
 Laws, arguments and defaults are torch's, axes are Keras's: the last two are (in, out), those before the receptive
 field, unless ``layout=`` says otherwise. So ``XavierNormal`` and ``KaimingNormal`` are *not* truncated, where Keras's
 ``GlorotNormal`` and ``HeNormal`` are; ``XavierUniform()`` and ``KaimingUniform()`` have the laws of ``GlorotUniform``
-and ``HeUniform``.
+and ``HeUniform``. ``GlorotTruncatedNormal``, ``HeTruncatedNormal``, ``LecunTruncatedNormal`` and ``VarianceScaling``
+are Keras's laws.
 
 ``seed=`` is an int or a sequence of ints, and then each call gives the same values, as in Keras; or None, and then each
 call takes the next draw of numbainit's default generator, which :func:`numbainit.manual_seed` seeds (Keras would
@@ -42,14 +43,32 @@ except ImportError as error:
     ) from error
 
 __all__ = [
+    "Bilinear",
+    "ConvolutionOrthogonal",
+    "DeltaOrthogonal",
     "Dirac",
+    "ForgetBias",
+    "GlorotTruncatedNormal",
+    "Hadamard",
+    "HeTruncatedNormal",
+    "Icnr",
     "KaimingNormal",
     "KaimingUniform",
+    "LecunNormal",
+    "LecunTruncatedNormal",
+    "LecunUniform",
+    "LogArange",
+    "LogOfUniform",
+    "LogUniform",
     "Normal",
     "Orthogonal",
+    "RandomizedHadamard",
+    "Sine",
     "Sparse",
+    "TimeStepBias",
     "TruncNormal",
     "Uniform",
+    "VarianceScaling",
     "XavierNormal",
     "XavierUniform",
 ]
@@ -215,6 +234,194 @@ class Dirac(_Initializer):
 
     def __init__(self, groups: int = 1, layout: LayoutLike | None = None) -> None:
         super().__init__(groups=groups, layout=layout)
+
+
+class _Scaled(_Initializer):
+    """A law of weights without arguments."""
+
+    def __init__(self, layout: LayoutLike | None = None, seed: Seed = None) -> None:
+        super().__init__(layout=layout, seed=seed)
+
+
+@_registered
+class VarianceScaling(_Initializer):
+    """A law of variance ``scale / fan``: that of Keras's ``VarianceScaling``, see :func:`numbainit.variance_scaling_`.
+
+    ``distribution`` is "truncated_normal", "untruncated_normal" or "normal" (the same), or "uniform".
+    """
+
+    name = "variance_scaling"
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        layout: LayoutLike | None = None,
+        seed: Seed = None,
+    ) -> None:
+        super().__init__(scale=scale, mode=mode, distribution=distribution, layout=layout, seed=seed)
+
+
+@_registered
+class LecunUniform(_Scaled):
+    """U[-c, c), ``c = sqrt(3 / fan_in)``: the law of Keras's ``LecunUniform``."""
+
+    name = "lecun_uniform"
+
+
+@_registered
+class LecunNormal(_Scaled):
+    """N(0, 1 / fan_in); Keras's ``LecunNormal`` is truncated: that is :class:`LecunTruncatedNormal`."""
+
+    name = "lecun_normal"
+
+
+@_registered
+class LecunTruncatedNormal(_Scaled):
+    """The law of Keras's ``LecunNormal``."""
+
+    name = "lecun_truncated_normal"
+
+
+@_registered
+class GlorotTruncatedNormal(_Scaled):
+    """The law of Keras's ``GlorotNormal``."""
+
+    name = "glorot_truncated_normal"
+
+
+@_registered
+class HeTruncatedNormal(_Scaled):
+    """The law of Keras's ``HeNormal``."""
+
+    name = "he_truncated_normal"
+
+
+@_registered
+class Sine(_Initializer):
+    """A weight of a SIREN: see :func:`numbainit.sine_`."""
+
+    name = "sine"
+
+    def __init__(
+        self, layer: str = "hidden", omega: float = 30.0, layout: LayoutLike | None = None, seed: Seed = None
+    ) -> None:
+        super().__init__(layer=layer, omega=omega, layout=layout, seed=seed)
+
+
+@_registered
+class Icnr(_Initializer):
+    """Sub-kernels that are all the same: see :func:`numbainit.icnr_`. TensorFlow's shuffle is "depth_to_space"."""
+
+    name = "icnr"
+
+    def __init__(
+        self,
+        upscale: int = 2,
+        scale: float = 2.0,
+        mode: str = "fan_in",
+        distribution: str = "normal",
+        shuffle: str = "pixel_shuffle",
+        layout: LayoutLike | None = None,
+        seed: Seed = None,
+    ) -> None:
+        law = {"scale": scale, "mode": mode, "distribution": distribution}
+        super().__init__(upscale=upscale, **law, shuffle=shuffle, layout=layout, seed=seed)
+
+
+@_registered
+class Bilinear(_Initializer):
+    """A transposed convolution that enlarges its channels linearly: see :func:`numbainit.bilinear_`. No draw."""
+
+    name = "bilinear"
+
+    def __init__(self, groups: int = 1, layout: LayoutLike | None = None) -> None:
+        super().__init__(groups=groups, layout=layout)
+
+
+@_registered
+class DeltaOrthogonal(_WithGain):
+    """An orthogonal matrix at a kernel's centre: see :func:`numbainit.delta_orthogonal_`."""
+
+    name = "delta_orthogonal"
+
+
+@_registered
+class ConvolutionOrthogonal(_WithGain):
+    """A kernel whose convolution keeps norms: see :func:`numbainit.convolution_orthogonal_`."""
+
+    name = "convolution_orthogonal"
+
+
+@_registered
+class Hadamard(_Initializer):
+    """Sylvester's Hadamard matrix, scaled to orthonormal rows or columns: see :func:`numbainit.hadamard_`. No draw."""
+
+    name = "hadamard"
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__(gain=gain)
+
+
+@_registered
+class RandomizedHadamard(_Initializer):
+    """The same with random signs of its columns: see :func:`numbainit.randomized_hadamard_`."""
+
+    name = "randomized_hadamard"
+
+    def __init__(self, gain: float = 1.0, seed: Seed = None) -> None:
+        super().__init__(gain=gain, seed=seed)
+
+
+@_registered
+class ForgetBias(_Initializer):
+    """An LSTM's bias, ``val`` for the forget gate, by Keras's order: see :func:`numbainit.forget_bias_`. No draw."""
+
+    name = "forget_bias"
+
+    def __init__(self, val: float = 1.0, gates: str = "ifco") -> None:
+        super().__init__(val=val, gates=gates)
+
+
+@_registered
+class LogUniform(_Initializer):
+    """``exp(U)``, U uniform between log a and log b: see :func:`numbainit.log_uniform_`."""
+
+    name = "log_uniform"
+
+    def __init__(self, a: float = 0.001, b: float = 0.1, seed: Seed = None) -> None:
+        super().__init__(a=a, b=b, seed=seed)
+
+
+@_registered
+class LogOfUniform(_Initializer):
+    """``log(U)``, U uniform on [a, b): see :func:`numbainit.log_of_uniform_`."""
+
+    name = "log_of_uniform"
+
+    def __init__(self, a: float = 1.0, b: float = 16.0, seed: Seed = None) -> None:
+        super().__init__(a=a, b=b, seed=seed)
+
+
+@_registered
+class TimeStepBias(_Initializer):
+    """What softplus takes to log-uniform time steps: see :func:`numbainit.time_step_bias_`."""
+
+    name = "time_step_bias"
+
+    def __init__(self, a: float = 0.001, b: float = 0.1, floor: float = 0.0001, seed: Seed = None) -> None:
+        super().__init__(a=a, b=b, floor=floor, seed=seed)
+
+
+@_registered
+class LogArange(_Initializer):
+    """``log(start + j)`` along the last axis: see :func:`numbainit.log_arange_`. It draws nothing."""
+
+    name = "log_arange"
+
+    def __init__(self, start: float = 1.0) -> None:
+        super().__init__(start=start)
 
 
 def _checked_seed(seed: Any) -> int | list[int]:

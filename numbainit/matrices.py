@@ -1,34 +1,35 @@
-"""A checked array → a matrix with a structure: identity, Dirac, sparse, orthogonal.
+"""A checked array → a matrix or kernel with a structure: identity, Dirac, bilinear, sparse, a bias by gates.
 
-Here is what they mean, whatever their memory: where the ones of an identity lie, how many zeros a column has, which
-axes of a weight make the matrix that becomes orthogonal.
+Here is what they mean, whatever their memory: where the ones of an identity lie, how many zeros a column has.
 """
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
-from numbainit.fill import run
-from numbainit.generator import GeneratorLike, as_generator
+from numbainit.fill import fill_constant, run
+from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import Array, diagonal, view_at
-from numbainit.memory.device import DeviceArray
-from numbainit.memory.sharded import ShardedArray, boxes_of
+from numbainit.memory.sharded import boxes_of
 from numbainit.targets.choose import choose
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
-from numbainit.weights.layouts import LayoutLike, axes_by_kind
+from numbainit.weights.layouts import LayoutLike, as_layout, axes_by_kind
 from numbainit.weights.numbers import integer, real
 
+Tap: TypeAlias = tuple[tuple[int, ...], float]  # a place in the receptive field, and a value
+Taps: TypeAlias = Callable[[Sequence[int]], Iterable[Tap]]
+
+_CANDIDATES = str.maketrans("cj", "gg")  # other names of a gate
 _MOST_ROWS = 1 << 32  # of a sparse matrix: a word times as many rows must fit in 64 bits
 
 
-def eye(array: Array, block: Block | None) -> None:
-    """Ones on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
+def eye(array: Array, value: complex, block: Block | None) -> None:
+    """One value on the diagonal of a matrix, which may be rectangular; zeros elsewhere."""
     if len(whole_shape(array.shape, block)) != 2:
-        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
+        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {dimensions(array, block)}")
     for box, within in boxes_of(array, block):
         top, side = (0, 0) if within is None else within.start
         row, column = max(side - top, 0), max(top - side, 0)  # where the diagonal begins
@@ -36,42 +37,72 @@ def eye(array: Array, block: Block | None) -> None:
         target, length = choose(box), min(rows - row, columns - column)
         target.constant(box, 0.0)
         if length > 0:
-            target.constant(diagonal(box, row, column, length), 1.0)
+            target.constant(diagonal(box, row, column, length), value)
 
 
 def dirac(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
     """A kernel that passes its input channels on: ones at the centre, group by group."""
+    _pass_on(array, "dirac_", groups, block, layout, lambda sizes: [(tuple(size // 2 for size in sizes), 1.0)])
+
+
+def bilinear(array: Array, groups: int, block: Block | None, layout: LayoutLike) -> None:
+    """A transposed convolution that interpolates its input channels linearly: tents, group by group."""
+    _pass_on(array, "bilinear_", groups, block, layout, _tents)
+
+
+def _tents(sizes: Sequence[int]) -> Iterator[Tap]:
+    """The product over the axes of ``1 - |x - centre| / factor``, ``factor = (size + 1) div 2``."""
+    factors = [(size + 1) // 2 for size in sizes]
+    centres = [factor - (1.0 if size % 2 else 0.5) for factor, size in zip(factors, sizes, strict=True)]
+    for place in itertools.product(*map(range, sizes)):
+        tents = (1.0 - abs(x - c) / factor for x, c, factor in zip(place, centres, factors, strict=True))
+        yield place, math.prod(tents)
+
+
+def _pass_on(array: Array, caller: str, groups: int, block: Block | None, layout: LayoutLike, taps: Taps) -> None:
+    """Fill a convolution kernel with zeros, but for the diagonal of each group at each tap, which gets its value."""
     whole = whole_shape(array.shape, block)
     if len(whole) not in (3, 4, 5):
         raise InvalidValueError(
-            f"Only tensors with 3, 4, or 5 dimensions are supported, got {_dimensions(array, block)}"
+            f"Only tensors with 3, 4, or 5 dimensions are supported, got {dimensions(array, block)}"
         )
     count = integer("groups", groups)
     if count < 1:
         raise InvalidValueError(f"groups must be at least 1, got {shown(count)}")
-    experts, *kinds = axes_by_kind(layout, len(whole))
-    if experts or [len(axes) for axes in kinds[:2]] != [1, 1]:
-        raise InvalidValueError(f"dirac_ takes a layout with one O and one I and no E, got {shown(layout)}")
-    order = sum(kinds, ())
+    known = as_layout(layout)
+    experts, outputs, inputs, receptive = axes_by_kind(known, len(whole))
+    if experts or [len(outputs), len(inputs)] != [1, 1] or known.splits != 1:
+        raise InvalidValueError(
+            f"{caller} takes a layout with one O and one I and no E, without splits, got {shown(layout)}"
+        )
+    if known.groups != 1:
+        if count not in (1, known.groups):
+            raise InvalidValueError(f"{caller} got groups={shown(count)} and {known!r}: leave one of the two out")
+        count = known.groups
+    order = (inputs + outputs if known.transposed else outputs + inputs) + receptive  # groups cut the first
     shape = [whole[axis] for axis in order]
     if shape[0] % count:
-        raise InvalidValueError(f"dim 0 must be divisible by groups, got shape {whole} and groups={count}")
+        raise InvalidValueError(
+            f"dim {order[0]} must be divisible by groups, got shape {whole} and groups={shown(count)}"
+        )
     for box, within in boxes_of(array, block):
-        first = (0,) * len(whole) if within is None else within.start
-        _dirac(box.transpose(order), shape, [first[axis] for axis in order], count)
+        first = whole_block(box.shape, within).start
+        _write_taps(box.transpose(order), shape, [first[axis] for axis in order], count, taps)
 
 
-def _dirac(kernel: Array, shape: Sequence[int], start: Sequence[int], groups: int) -> None:
-    """The part of a kernel of this shape that begins at ``start``; outputs first, then inputs."""
+def _write_taps(kernel: Array, shape: Sequence[int], start: Sequence[int], groups: int, taps: Taps) -> None:
+    """The part of a kernel of this shape that begins at ``start``; first the axis that groups cut."""
     target = choose(kernel)
     target.constant(kernel, 0.0)
-    centre = [size // 2 - begin for size, begin in zip(shape[2:], start[2:], strict=True)]
-    if kernel.size and all(0 <= place < size for place, size in zip(centre, kernel.shape[2:], strict=True)):
-        across, along = kernel.strides[:2]
-        for one in _passed(shape, start, kernel.shape, groups):
-            lengths, strides = (one.times, one.length), (one.apart * across if one.times > 1 else 0, across + along)
-            if one.length > 0:
-                target.constant(view_at(kernel, (one.row, one.column, *centre), lengths, strides), 1.0)
+    passed = [one for one in _passed(shape, start, kernel.shape, groups) if one.length > 0] if kernel.size else []
+    across, along = kernel.strides[:2]
+    for place, value in taps(shape[2:]) if passed else ():
+        spot = [x - begin for x, begin in zip(place, start[2:], strict=True)]
+        if all(0 <= x < size for x, size in zip(spot, kernel.shape[2:], strict=True)):
+            for one in passed:
+                lengths, strides = (one.times, one.length), (one.apart * across if one.times > 1 else 0, across + along)
+                diagonals = view_at(kernel, (one.row, one.column, *spot), lengths, strides)
+                target.constant(diagonals, laws.constant(value, kernel.dtype))
 
 
 class Diagonal(NamedTuple):
@@ -106,7 +137,7 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, 
     """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2)."""
     whole = whole_shape(array.shape, block)
     if len(whole) != 2:
-        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {_dimensions(array, block)}")
+        raise InvalidValueError(f"Only tensors with 2 dimensions are supported, got {dimensions(array, block)}")
     share = real("sparsity", sparsity)
     if not 0.0 <= share <= 1.0:
         raise InvalidValueError(f"sparsity is the share of zeros in each column, in [0, 1], got {share}")
@@ -118,35 +149,26 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, 
     run([choose(box).filling_sparse(box, zeros, law, whole_block(box.shape, one)) for box, one in boxes], generator)
 
 
-def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
-    """``gain`` times Haar-distributed orthonormal columns, or rows if there are fewer, for each expert alone."""
-    if array.ndim < 2:
-        raise InvalidValueError(f"Only tensors with 2 or more dimensions are supported, got {_dimensions(array)}")
-    scale = laws.finite("gain", gain, array.dtype)
-    if type(array) is ShardedArray:
-        _orthogonal_shard(array, scale, generator, layout)
-        return
-    experts, outputs, *others = axes_by_kind(layout, array.ndim)
-    weights = array.transpose(sum(others, experts + outputs))
-    count, rows = (math.prod(array.shape[axis] for axis in axes) for axes in (experts, outputs))
-    filling = choose(array).filling_orthogonal(weights, count, rows, scale)
-    filling(as_generator(generator).next_stream())
-
-
-def _orthogonal_shard(array: ShardedArray, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
-    """All elements of an orthogonal matrix depend on each other: the whole is made here, and cut."""
-    if isinstance(array.memory, DeviceArray):
-        raise InvalidTypeError(
-            "orthogonal_ fills sharded tensors on the CPU only, got one on a GPU: fill a whole tensor, and call "
-            "torch.distributed.tensor.distribute_tensor"
+def forget_bias(array: Array, value: complex, gates: str, block: Block | None) -> None:
+    """One value in the quarter of the last axis that is the forget gate's, zeros elsewhere."""
+    if not isinstance(gates, str):
+        raise InvalidTypeError(f"gates must be a str such as 'ifgo', got {type(gates).__name__} {shown(gates)}")
+    if sorted(gates.translate(_CANDIDATES)) != sorted("ifgo"):
+        raise InvalidValueError(
+            f"gates is the order of an LSTM's four: i, f, o, and g, c or j for the candidate, got {shown(gates)}"
         )
-    whole = np.empty(array.shape, array.dtype)
-    orthogonal(whole, gain, generator, layout)
-    for box in array.shard.boxes:
-        cut = tuple(slice(begin, begin + size) for begin, size in zip(box.start, box.shape, strict=True))
-        array.memory[box.slices] = whole[cut]
+    whole = whole_shape(array.shape, block)
+    if not whole or whole[-1] % 4:
+        raise InvalidValueError(f"an LSTM's bias has four gates of equal sizes along its last axis, got shape {whole}")
+    width = whole[-1] // 4
+    fill_constant(array, 0.0, block)
+    for box, within in boxes_of(array, block):
+        first = gates.index("f") * width - whole_block(box.shape, within).start[-1]
+        begin, end = (min(max(bound, 0), box.shape[-1]) for bound in (first, first + width))
+        choose(box).constant(box[(*(slice(0, size) for size in box.shape[:-1]), slice(begin, end))], value)
 
 
-def _dimensions(array: Array, block: Block | None = None) -> str:
+def dimensions(array: Array, block: Block | None = None) -> str:
+    """How many, for a message."""
     shape = array.shape if block is None else block.shape
     return f"{len(shape)}, shape {shape}"

@@ -11,13 +11,32 @@ import numbainit as init
 
 #: argument → value, where torch has no default
 NEEDED = {"constant_": {"val": 0.5}, "sparse_": {"sparsity": 0.5}}
-#: all that fill in place
-NAMES = [
+#: those of torch, and ``bits_``
+TORCH = [
     *["uniform_", "normal_", "trunc_normal_", "constant_", "ones_", "zeros_", "eye_", "dirac_"],
     *["xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_", "orthogonal_", "sparse_", "bits_"],
 ]
+#: those that torch does not have
+BEYOND = [
+    *["variance_scaling_", "lecun_uniform_", "lecun_normal_", "lecun_truncated_normal_", "glorot_truncated_normal_"],
+    *["he_truncated_normal_", "sine_", "icnr_", "identity_", "bilinear_", "delta_orthogonal_"],
+    *["convolution_orthogonal_", "hadamard_", "randomized_hadamard_", "forget_bias_", "log_uniform_"],
+    *["log_of_uniform_", "time_step_bias_", "log_arange_"],
+]
+#: all that fill in place
+NAMES = TORCH + BEYOND
 FLOATS = [name for name in NAMES if name != "bits_"]
-DRAWLESS = frozenset({"constant_", "ones_", "zeros_", "eye_", "dirac_"})
+#: those that fill no complex arrays, by default
+REALS = frozenset(
+    {"uniform_", "trunc_normal_", "variance_scaling_", "lecun_truncated_normal_", "glorot_truncated_normal_"}
+    | {"he_truncated_normal_", "log_uniform_", "log_of_uniform_", "time_step_bias_"}
+)
+#: those whose law is promised, not the last bits; no part of them can be made alone
+ORTHOGONAL = ("orthogonal_", "delta_orthogonal_", "convolution_orthogonal_")
+DRAWLESS = frozenset(
+    {"constant_", "ones_", "zeros_", "eye_", "dirac_", "identity_", "bilinear_", "hadamard_", "forget_bias_"}
+    | {"log_arange_"}
+)
 RANDOM = [name for name in NAMES if name not in DRAWLESS]
 #: label → name and arguments, none of them a default where there is a choice
 FILLS = {
@@ -36,12 +55,39 @@ FILLS = {
     "sparse_": ("sparse_", {"sparsity": 0.4, "std": 1.0}),
     "dirac_": ("dirac_", {}),
     "dirac_ in groups": ("dirac_", {"groups": 2}),
+    "truncated_normal": ("variance_scaling_", {"mode": "fan_avg"}),
+    "lecun_uniform_": ("lecun_uniform_", {}),
+    "lecun_normal_": ("lecun_normal_", {}),
+    "lecun_truncated_normal_": ("lecun_truncated_normal_", {}),
+    "glorot_truncated_normal_": ("glorot_truncated_normal_", {}),
+    "he_truncated_normal_": ("he_truncated_normal_", {}),
+    "sine_": ("sine_", {"layer": "first"}),
+    "icnr_": ("icnr_", {"distribution": "truncated_normal"}),
+    "identity_": ("identity_", {"gain": 0.5}),
+    "bilinear_": ("bilinear_", {}),
+    "bilinear_ in groups": ("bilinear_", {"groups": 2}),
+    "log_uniform_": ("log_uniform_", {}),
+    "log_of_uniform_": ("log_of_uniform_", {}),
+    "time_step_bias_": ("time_step_bias_", {}),
+}
+
+
+_SHAPES = dict.fromkeys(("dirac_", "bilinear_"), (4, 6, 3)) | {
+    **dict.fromkeys(("delta_orthogonal_", "convolution_orthogonal_", "icnr_"), (6, 4, 3)),
+    **dict.fromkeys(("hadamard_", "randomized_hadamard_", "forget_bias_"), (4, 8)),
 }
 
 
 def shape_for(name):
     """A shape that it takes."""
-    return (4, 6, 3) if name == "dirac_" else (4, 6)
+    return _SHAPES.get(name, (4, 6))
+
+
+def shapes_without_elements(name):
+    """Those that it takes."""
+    more = (3,) * (len(shape_for(name)) - 2)
+    side = 4 if name in ("forget_bias_", "icnr_") else 3
+    return [(0, side, *more), (side, 0, *more), (0, 0, *more)]
 
 
 def dtype_for(name):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from cases import FLOATS, call, shape_for, thinned
+from cases import FLOATS, ORTHOGONAL, REALS, call, shape_for, thinned
 
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
 
@@ -162,7 +162,7 @@ def message_of_refusal(name, kind, dtype):
         return REFUSED_KINDS[kind]
     if dtype in REFUSED:
         return REFUSED[dtype]
-    if dtype.startswith("complex") and name in ("uniform_", "trunc_normal_"):
+    if dtype.startswith("complex") and name in REALS:
         return "law on a disk is out of scope"
     return REFUSED_KINDS.get(kind)
 
@@ -212,7 +212,7 @@ def assert_filled_or_refused(name, dtype, kind):
     assert call(name, given, 9) is given
     expected = wanted(name, dtype)
     got = np.ascontiguousarray(array).astype(expected.dtype)
-    if name == "orthogonal_":
+    if name in ORTHOGONAL:
         np.testing.assert_allclose(got.astype("c16"), expected.astype("c16"), atol=1e-6)
     else:
         assert got.tobytes() == expected.tobytes()

@@ -10,8 +10,9 @@ import pytest
 import cases
 import numbainit as init
 from numbainit import functional
+from numbainit.beyond import functional as beyond
 
-NAMES = functional.__all__
+NAMES = functional.__all__ + beyond.__all__
 RANDOM = [name[:-1] for name in cases.RANDOM]
 ANY_SHAPE = ["uniform", "normal", "trunc_normal", "constant", "ones", "zeros", "bits"]
 KEYWORDS = ["dtype", "device", "like", "generator"]
@@ -179,6 +180,20 @@ WRONG = {
     "kaiming_uniform": {"nonlinearity": "x"},
     "orthogonal": {"gain": math.nan},
     "dirac": {"groups": 5},
+    "variance_scaling": {"distribution": "x"},
+    "sine": {"omega": 0},
+    "icnr": {"upscale": 4},
+    "identity": {"gain": math.inf},
+    "bilinear": {"groups": 5},
+    "delta_orthogonal": {"gain": math.nan},
+    "convolution_orthogonal": {"gain": math.nan},
+    "hadamard": {"gain": math.nan},
+    "randomized_hadamard": {"gain": math.nan},
+    "forget_bias": {"gates": "ifgg"},
+    "log_uniform": {"a": 0},
+    "log_of_uniform": {"a": 17},
+    "time_step_bias": {"a": -1},
+    "log_arange": {"start": 0},
 }
 
 

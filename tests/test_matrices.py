@@ -1,7 +1,10 @@
 """Matrices with a structure, and the shapes that they are made in; their laws are tested elsewhere."""
 
+import inspect
 import math
+from functools import partial
 
+import ml_dtypes  # noqa: F401  (teaches NumPy the names of the small dtypes)
 import numpy as np
 import pytest
 
@@ -14,7 +17,7 @@ F4, F8 = np.dtype("f4"), np.dtype("f8")
 def untouched(error, match, function, array, *arguments):
     """The call raises ``error``, and leaves the array and the generator alone."""
     generator, before = init.Generator(0), array.tobytes()
-    keywords = {} if function in (init.eye_, init.dirac_) else {"generator": generator}
+    keywords = {"generator": generator} if "generator" in inspect.signature(function).parameters else {}
     with pytest.raises(error, match=match) as caught:
         function(array, *arguments, **keywords)
     assert isinstance(caught.value, init.NumbaInitError)
@@ -108,6 +111,116 @@ def test_dirac_groups(error, groups, match):
 def test_dirac_groups_of_numpy(kind):
     """Also where the outputs are more than the type of the groups can count."""
     assert np.array_equal(init.dirac_(np.empty((300, 2, 3)), kind(3)), dirac((300, 2, 3), 3))
+
+
+def test_dirac_of_the_groups_of_a_layout():
+    """They are those of the argument; a transposed convolution's cut its inputs."""
+    want = init.dirac(shape := (12, 2, 3), 3)
+    assert np.array_equal(init.dirac(shape, layout=init.Layout(groups=3)), want)
+    assert np.array_equal(init.dirac(shape, 3, layout=init.Layout(groups=3)), want)
+    assert np.array_equal(init.dirac(shape, layout=init.Layout(transposed=True, groups=3)), want)
+    swapped = init.dirac((2, 12, 3), layout=init.Layout("OI", transposed=True, groups=3))
+    assert np.array_equal(swapped, want.transpose(1, 0, 2))
+    for layout, text in [
+        (init.Layout(groups=2), "groups=3 and Layout.*leave one of the two out"),
+        (init.Layout(splits=2), "without splits"),
+        ("EIO", "no E"),
+    ]:
+        untouched(init.InvalidValueError, text, partial(init.dirac_, layout=layout), np.ones(shape), 3)
+
+
+# ---- identity ----
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f4", "c8"])
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (5, 2), (0, 3)])
+@pytest.mark.parametrize("gain", [1.0, -2.5, 0.0])
+def test_identity(shape, gain, dtype):
+    assert np.array_equal(init.identity_(np.full(shape, np.nan, dtype), gain), gain * np.eye(*shape))
+
+
+def test_identity_is_rounded_once():
+    small = init.identity((2, 2), 0.1, dtype="float8_e4m3fn")
+    assert float(small[0, 0]) == 0.1015625
+    untouched(init.InvalidValueError, "^Only tensors with 2 dimensions", init.identity_, np.ones(4))
+    untouched(init.InvalidValueError, "gain must be finite", init.identity_, np.ones((2, 2)), math.inf)
+
+
+# ---- bilinear ----
+
+
+def tent(size):
+    """As pytorch-fcn's ``get_upsampling_weight`` and Caffe's BilinearFiller have it."""
+    factor = (size + 1) // 2
+    centre = factor - 1 if size % 2 == 1 else factor - 0.5
+    return 1 - abs(np.arange(size) - centre) / factor
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", ">f8", "c8", "bfloat16"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("shape", [(2, 2, 4), (4, 2, 3, 3), (2, 3, 4, 5), (2, 1, 2, 3, 4), (6, 3, 1)])
+def test_bilinear(shape, groups, dtype):
+    field = math.prod(np.ix_(*map(tent, shape[2:])))
+    want = (dirac((*shape[:2], *(1 for _ in shape[2:])), groups) * field).astype(dtype)
+    for array in (np.full(shape, 7, dtype), np.full(shape, 7, dtype, "F"), np.full(shape, 7, dtype)[::-1]):
+        assert init.bilinear_(array, groups) is array
+        assert np.array_equal(array, want)
+    swapped = init.bilinear_(
+        np.full((*shape[2:], shape[1], shape[0]), 7, dtype), groups, layout="XYZ"[: len(shape) - 2] + "IO"
+    )
+    assert np.array_equal(swapped, np.moveaxis(want, (0, 1), (-1, -2)))
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_bilinear_interpolates(factor):
+    """A ramp becomes a finer ramp, away from its ends."""
+    size = 2 * factor - factor % 2
+    kernel, ramp = init.bilinear((1, 1, size), dtype="f8")[0, 0], np.arange(8.0)
+    spread = np.zeros(factor * 7 + 1)
+    spread[::factor] = ramp
+    fine = np.convolve(spread, kernel)[size : 6 * factor]
+    np.testing.assert_allclose(np.diff(fine), 1 / factor, atol=1e-12)
+
+
+def test_bilinear_refuses_what_dirac_does():
+    untouched(init.InvalidValueError, "^Only tensors with 3, 4, or 5", init.bilinear_, np.ones((2, 2)))
+    untouched(init.InvalidValueError, "^dim 0 must be divisible by groups", init.bilinear_, np.ones((3, 2, 2)), 2)
+
+
+# ---- an LSTM's bias ----
+
+
+@pytest.mark.parametrize("dtype", ["f4", ">f8", "c16", "float8_e5m2"])
+@pytest.mark.parametrize(("gates", "quarter"), [("ifgo", 1), ("ifco", 1), ("ijfo", 2), ("iofc", 2), ("fiog", 0)])
+def test_forget_bias(gates, quarter, dtype):
+    for shape in ((8,), (3, 12), (2, 2, 4)):
+        want = np.zeros((*shape[:-1], 4, shape[-1] // 4))
+        want[..., quarter, :] = 1.5
+        array = init.forget_bias_(np.full(shape, 7, dtype), 1.5, gates)
+        assert np.array_equal(array.astype("c16"), want.reshape(shape))
+
+
+def test_every_part_of_a_forget_bias():
+    whole = init.forget_bias((2, 12))
+    for begin in range(12):
+        for end in range(begin, 13):
+            part = init.forget_bias((1, end - begin), block=init.Block((2, 12), (1, begin)))
+            assert np.array_equal(part, whole[1:, begin:end])
+
+
+@pytest.mark.parametrize(
+    ("error", "shape", "arguments", "text"),
+    [
+        (init.InvalidValueError, (6,), (), r"four gates of equal sizes along its last axis, got shape \(6,\)"),
+        (init.InvalidValueError, (), (), "four gates"),
+        (init.InvalidValueError, (4,), (1.0, "ifg"), "the order of an LSTM's four"),
+        (init.InvalidValueError, (4,), (1.0, "ifcg"), "the order of an LSTM's four"),
+        (init.InvalidTypeError, (4,), (1.0, 4), "gates must be a str such as 'ifgo', got int 4"),
+        (init.InvalidTypeError, (4,), ("x",), "val must be a real number"),
+    ],
+)
+def test_other_biases(error, shape, arguments, text):
+    untouched(error, text, init.forget_bias_, np.ones(shape), *arguments)
 
 
 # ---- sparse ----

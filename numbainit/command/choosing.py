@@ -15,18 +15,29 @@ from numbainit.recipes.filling import check
 from numbainit.recipes.planning import Plan
 from numbainit.recipes.steps import Fill
 
+_OF_KERNELS = ("dirac", "bilinear", "icnr", "delta_orthogonal", "convolution_orthogonal")
+
 #: the arguments of initializers, under their names
 _OPTION_HELP: dict[str, tuple[type, str]] = {
-    "mode": (str, "fan_in or fan_out (default: fan_in)"),
+    "mode": (str, "fan_in or fan_out; not of kaiming: fan_avg, fan_geo_avg, too (default: fan_in)"),
     "nonlinearity": (str, "what follows the layer, such as relu or tanh (default: leaky_relu)"),
     "gain": (float, "factor (default: 1)"),
     "mean": (float, "before any truncation (default: 0)"),
     "std": (float, "standard deviation, before any truncation (default: 0.02; sparse: 0.01)"),
     "a": (float, "lower bound (default: 0; trunc_normal: 2 std below the mean); kaiming: negative slope (default: 0)"),
     "b": (float, "upper bound (default: 1; trunc_normal: 2 std above the mean)"),
-    "val": (float, "the value"),
+    "val": (float, "the value (forget_bias, of the forget gate: 1)"),
     "sparsity": (float, "the share of zeros in each column"),
     "groups": (int, "groups of outputs (default: 1)"),
+    "scale": (float, "of the variance, over the fan (default: 1; icnr: 2)"),
+    "distribution": (str, "truncated_normal, normal or uniform (default: truncated_normal; icnr: normal)"),
+    "layer": (str, "first or hidden (default: hidden)"),
+    "omega": (float, "the frequency of a sine (default: 30)"),
+    "upscale": (int, "the factor of each axis (default: 2)"),
+    "shuffle": (str, "pixel_shuffle or depth_to_space (default: pixel_shuffle)"),
+    "gates": (str, "their order, such as ifco (default: ifgo)"),
+    "floor": (float, "of the time steps (default: 0.0001)"),
+    "start": (float, "what the first logarithm is of (default: 1)"),
     "layout": (str, "which axis is what, such as IO or HWIO (default: OI)"),
 }
 
@@ -110,6 +121,7 @@ def _given_options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _fitting(chosen: Initializer) -> tuple[int, ...]:
     """A shape that an initializer takes."""
-    axes = chosen.arguments.get("layout")
-    fewest = 3 if chosen.name == "dirac" else 2
-    return (chosen.arguments.get("groups", 1),) * max(fewest, len(axes.axes) if axes else 0)
+    axes, kernel = chosen.arguments.get("layout"), chosen.name in _OF_KERNELS
+    rank = max(3 if kernel else 2, len(axes.axes) if axes else 0)
+    each = chosen.arguments.get("groups", chosen.arguments.get("upscale", 1) ** (rank - 2))
+    return (4 if chosen.name == "forget_bias" else each,) * rank

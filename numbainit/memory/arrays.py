@@ -119,6 +119,16 @@ def diagonal(array: Array, row: int, column: int, length: int) -> Array:
     return view_at(array, (row, column), (length,), (sum(array.strides),))
 
 
+def split_axis(array: Array, axis: int, parts: int) -> Array:
+    """The same elements, with one axis as two: its equal ``parts``, and the places in each."""
+    if parts == 1 or not array.size:
+        return array
+    length, step = array.shape[axis] // parts, array.strides[axis]
+    shape = *array.shape[:axis], parts, length, *array.shape[axis + 1 :]
+    strides = *array.strides[:axis], length * step, step, *array.strides[axis + 1 :]
+    return view_at(array, (0,) * array.ndim, shape, strides)
+
+
 def view_at(array: Array, index: Sequence[int], shape: Sequence[int], strides: Sequence[int]) -> Array:
     """Some of the elements: the first is the one at ``index``, and neighbours are so many bytes apart.
 

@@ -45,6 +45,11 @@ def part_of(dtype: np.dtype) -> np.dtype:
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
+def made_for(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values as those that ``dtype`` rounds once: in float32 where it is smaller, else in itself."""
+    return values.astype(np.float32 if is_small(dtype) else dtype)
+
+
 def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
     """One of ``dtypes``, given as NumPy takes it, as torch's, or by a name of ml_dtypes."""
     wanted = f"dtype must be one of {dtypes}, got {shown(dtype)}"

@@ -37,15 +37,12 @@ def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> Non
 
 
 def _check_fill(step: Fill, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """A part without elements is filled, or one of a single element where no part can be made alone."""
-    found, rank, nobody = step.initializer, len(shape), Generator.from_key(0, 0)
+    found = step.initializer
     if dtype.kind in "biu" and not found.draws:
         if np.array(_constant(found)).astype(dtype) != _constant(found):
             raise InvalidTypeError(f"{found.label} is no value of {dtype}")
-    elif found.takes_block and dtype.kind not in "biu":
-        found(np.empty((0,) * rank, dtype), nobody, block=Block(shape, (0,) * rank))
     else:
-        found(np.empty((1,) * rank, dtype), nobody)
+        found.check(shape, dtype)
 
 
 def can_be_cut(weight: Weight) -> bool:

@@ -8,11 +8,14 @@ factors of an orthogonal matrix, a compiler for a loop) can still fail there.
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+import numpy as np
+
 from numbainit.generator import Stream
 from numbainit.weights.blocks import Block
 from numbainit.weights.laws import Law
 
 Filling: TypeAlias = Callable[[Stream], None]
+Writing: TypeAlias = Callable[[tuple[slice, ...], np.ndarray], None]
 
 
 class Target(Protocol):
@@ -24,8 +27,17 @@ class Target(Protocol):
     def filling_sparse(self, matrix: Any, zeros: int, law: Law, block: Block) -> Filling:
         """The same, but ``zeros`` elements of each column of the whole matrix, at random rows, become zero."""
 
-    def filling_orthogonal(self, weights: Any, experts: int, outputs: int, gain: float) -> Filling:
-        """What makes of each expert a Haar-distributed matrix (outputs, the rest), times ``gain``."""
+    def filling_orthogonal(self, weights: Any, experts: int, outputs: int, gain: float, first: int = 0) -> Filling:
+        """What makes of each expert a Haar-distributed matrix (outputs, the rest), times ``gain``.
+
+        It is made of the normals with the numbers from ``first`` on, as many as there are elements.
+        """
+
+    def writing(self, array: Any) -> Writing:
+        """What writes values, made on the host in float64 or complex128, to an index of an array: rounded as a law's.
+
+        The index is () for all of it, else a slice with a start and a stop for each axis.
+        """
 
     def constant(self, array: Any, value: complex) -> None:
         """Write one value everywhere."""

@@ -166,6 +166,23 @@ def c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+def pieces(shape: tuple[int, ...], most: int) -> Iterator[tuple[slice, ...]]:
+    """Indices of an array of this shape that cut it into pieces of at most so many elements: its halves, and theirs."""
+    whole = tuple(slice(0, length) for length in shape)
+    waiting = [whole]
+    while waiting:
+        index = waiting.pop()
+        lengths = [one.stop - one.start for one in index]
+        if math.prod(lengths) <= most:
+            yield index
+            continue
+        axis = next(axis for axis, length in enumerate(lengths) if length > 1)
+        begin, end = index[axis].start, index[axis].stop
+        middle = begin + (end - begin) // 2
+        halves = slice(begin, middle), slice(middle, end)
+        waiting.extend((*index[:axis], half, *index[axis + 1 :]) for half in reversed(halves))
+
+
 def merged_axes(array: Any, steps: Sequence[int]) -> list[tuple[int, int, int]]:
     """(length, stride, step) of each axis of a regular array, after axes that continue each other have become one.
 

@@ -112,13 +112,13 @@ def correct_fan(shape: Sequence[int], mode: str) -> int:
     return fan_in if name == "fan_in" else fan_out
 
 
-def checked_mode(mode: str) -> str:
-    """``"fan_in"`` or ``"fan_out"``."""
+def checked_mode(mode: str, known: Sequence[str] = MODES) -> str:
+    """``"fan_in"``, ``"fan_out"``, or what else is ``known``; case does not matter."""
     if not isinstance(mode, str):
-        raise InvalidTypeError(f"mode must be a str, one of {list(MODES)}, got {type(mode).__name__} {shown(mode)}")
-    name = mode if mode in MODES else mode.lower()
-    if name not in MODES:
+        raise InvalidTypeError(f"mode must be a str, one of {list(known)}, got {type(mode).__name__} {shown(mode)}")
+    name = mode if mode in known else mode.lower()
+    if name not in known:
         raise InvalidValueError(
-            f"Mode {mode[:_LONGEST_WORD]} not supported, please use one of {list(MODES)}{did_you_mean(mode, MODES)}"
+            f"Mode {mode[:_LONGEST_WORD]} not supported, please use one of {list(known)}{did_you_mean(mode, known)}"
         )
     return name

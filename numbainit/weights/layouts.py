@@ -33,18 +33,20 @@ class Layout:
 
     Parameters
     ----------
-    axes : str
+    axes : str, optional
         A letter an axis: ``O`` outputs, ``I`` inputs, ``E`` experts (independent weights stacked in one array, which no
         fan counts), any other letter an axis of the receptive field. There may be several of each: ``"IOO"`` is
         (features, heads, size of a head). ``"OI"`` and ``"IO"`` also stand for more axes, all of the receptive field,
-        behind these: (out, in, *receptive field) is torch's.
+        behind these: (out, in, *receptive field) is torch's, and what is meant without ``axes``; of a transposed
+        convolution torch's is (in, out, *receptive field), "IO".
     groups : int
         Of a grouped convolution, whose weight holds all outputs, and the inputs of one group.
     splits : int or sequence of ints
         Projections that are fused along the one axis of outputs: how many equal ones, or the size of each. Each has
         the fans that it would have alone.
     transposed : bool
-        A transposed convolution: with groups, its weight holds all inputs, and the outputs of one group.
+        A transposed convolution: with groups, its weight holds all inputs, and the outputs of one group; without
+        ``axes`` it is stored as torch stores it.
 
     Raises
     ------
@@ -58,7 +60,7 @@ class Layout:
     (144, 288)
     >>> init.Layout(groups=4).fans((4, 1, 3, 3))                   # depthwise: torch.nn.Conv2d(4, 4, 3, groups=4)
     (9, 9)
-    >>> init.Layout("IO", transposed=True).fans((16, 32, 3, 3))    # torch.nn.ConvTranspose2d(16, 32, 3)
+    >>> init.Layout(transposed=True).fans((16, 32, 3, 3))          # torch.nn.ConvTranspose2d(16, 32, 3)
     (144, 288)
     >>> init.Layout("EIO").fans((8, 512, 2048))                    # eight experts
     (512, 2048)
@@ -73,19 +75,19 @@ class Layout:
 
     def __init__(
         self,
-        axes: str = "OI",
+        axes: str | None = None,
         *,
         groups: SupportsIndex = 1,
         splits: SupportsIndex | Sequence[SupportsIndex] = 1,
         transposed: bool = False,
     ) -> None:
         set_once = functools.partial(object.__setattr__, self)
-        set_once("axes", _checked_axes(axes))
-        set_once("groups", _positive("groups", groups))
-        set_once("splits", _checked_splits(splits))
         if not isinstance(transposed, bool):
             raise InvalidTypeError(f"transposed is True or False, got {shown(transposed)}")
         set_once("transposed", transposed)
+        set_once("axes", _checked_axes(("IO" if transposed else "OI") if axes is None else axes))
+        set_once("groups", _positive("groups", groups))
+        set_once("splits", _checked_splits(splits))
         if self.splits != 1 and (not self.splits or self.groups != 1 or self.axes.count("O") != 1):
             raise InvalidValueError(
                 f"splits cut the one axis of outputs of a weight without groups, got {self!r}: name the axis that they "

@@ -1,15 +1,16 @@
-"""What stands where a number belongs → a Python number, or an error that speaks of the argument.
+"""What stands where a number, or one of a few words, belongs → just that, or an error that speaks of the argument.
 
 The only place where numbers are taken from users. An object may raise what it likes when it is asked for its number:
 then it is none.
 """
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 
 
 def whole(value: Any) -> int:
@@ -85,3 +86,15 @@ def real_and_imaginary(name: str, value: object) -> tuple[float, float]:
     except Exception:
         number = None
     return (scalar(name, value), 0.0) if number is None else (number.real, number.imag)
+
+
+def one_of(name: str, value: object, known: Iterable[str]) -> str:
+    """One of a few words, or an error that lists them."""
+    words = list(known)
+    if not isinstance(value, str):
+        raise InvalidTypeError(f"{name} must be a str, one of {words}, got {type(value).__name__} {shown(value)}")
+    if value not in words:
+        raise InvalidValueError(
+            f"{name} must be one of {words}, got {shown(value)}; {suggestion(value, words)}".rstrip("; ")
+        )
+    return value

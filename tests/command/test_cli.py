@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import numbainit
-from cases import thinned
+from cases import shape_for, thinned
 from numbainit import init
 from numbainit.command import cli
 from numbainit.generator import Generator
@@ -186,7 +186,7 @@ def test_constant_initializers(small, out, name, value):
 def test_every_initializer_runs(tmp_path, out, name):
     """On a matrix, or a kernel; with each argument that has no default."""
     needed = {"constant": ("--val", "2.5"), "sparse": ("--sparsity", "0.5")}.get(name, ())
-    shape = [4, 3, 3] if name == "dirac" else [6, 5]
+    shape = list(shape_for(name + "_"))
     header = tmp_path / "header.json"
     header.write_text(json.dumps({"w": {"dtype": "F32", "shape": shape}}))
     assert run("init", header, "-o", out / "m", "--init", name, *needed, "--seed", 3) == 0
@@ -422,7 +422,7 @@ REFUSED = [
     ("SMALL -o OUT/m --init kaiming_norml", ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),
     ("SMALL -o OUT/m --init kaiming_normal --mode fan_inn", ["fan_inn", "fan_in"]),
     ("SMALL -o OUT/m --init kaiming_normal --nonlinearity rellu", ["rellu", "did you mean 'relu'"]),
-    ("SMALL -o OUT/m --mode fan_in", ["'mode'", "'normal'", "kaiming_normal, kaiming_uniform"]),
+    ("SMALL -o OUT/m --mode fan_in", ["'mode'", "'normal'", "kaiming_normal, kaiming_uniform, variance_scaling"]),
     ("SMALL -o OUT/m --init orthogonal --std 1", ["'std'", "'orthogonal'", "normal, sparse, trunc_normal"]),
     ("SMALL -o OUT/m --std -1", ["std", "-1", ">= 0"]),
     ("SMALL -o OUT/m --std nan", ["std", "nan"]),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import numbainit
+from cases import BEYOND
 from numbainit import init
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.files.headers import parse_header
@@ -198,6 +199,7 @@ def test_constants_take_no_draw(name, value):
 
 def test_every_initializer_is_tested():
     others = {"zeros", "ones", "constant", "eye", "dirac", "sparse"}  # in test_initializers.py
+    others |= {name.removesuffix("_") for name in BEYOND}  # which have no defaults of models
     assert {case[0] for case in INITIALIZERS} | others == set(default.choices())
 
 
@@ -206,8 +208,8 @@ def test_every_initializer_is_tested():
     [
         ("kaiming_norml", {}, ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),
         ("?", {}, ["'?'", "xavier_uniform"]),
-        ("normal", {"mode": "fan_in"}, ["'mode'", "'normal'", "kaiming_normal, kaiming_uniform"]),
-        ("kaiming_normal", {"gain": 2.0}, ["'gain'", "orthogonal, xavier_normal, xavier_uniform"]),
+        ("normal", {"mode": "fan_in"}, ["'mode'", "'normal'", "kaiming_normal, kaiming_uniform, variance_scaling"]),
+        ("kaiming_normal", {"gain": 2.0}, ["'gain'", "orthogonal, randomized_hadamard, xavier_normal, xavier_uniform"]),
         ("orthogonal", {"std": 2.0}, ["'std'", "normal, sparse, trunc_normal"]),
         ("zeros", {"b": 1.0}, ["'b'", "trunc_normal, uniform"]),
         ("normal", {"colour": 1}, ["'colour'", "no initializer"]),

@@ -15,11 +15,18 @@ import reference
 from cases import fill, thinned
 
 SEED = 11
-FILLS = ["uniform_", "normal_", "trunc_normal_", "tail", "constant_", "ones_", "zeros_"]
-SCALED = ["xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"]
-MATRICES = ["eye_", "sparse_"]
+FILLS = [
+    *["uniform_", "normal_", "trunc_normal_", "tail", "constant_", "ones_", "zeros_"],
+    *["log_uniform_", "log_of_uniform_", "time_step_bias_"],
+]
+SCALED = [
+    *["xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_"],
+    *["truncated_normal", "lecun_uniform_", "lecun_normal_", "lecun_truncated_normal_", "glorot_truncated_normal_"],
+    *["he_truncated_normal_", "sine_"],
+]
+MATRICES = ["eye_", "sparse_", "identity_"]
 ALL = FILLS + SCALED + MATRICES
-KERNELS = ["dirac_", "dirac_ in groups"]
+KERNELS = ["dirac_", "dirac_ in groups", "bilinear_", "bilinear_ in groups"]
 
 
 @st.composite

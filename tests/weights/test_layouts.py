@@ -25,6 +25,11 @@ FANS = [
     # transposed convolutions, whose weight is (in, out / groups, *receptive field)
     ("IO", {"transposed": True}, (16, 32, 3, 3), (144, 288)),
     ("IO", {"transposed": True, "groups": 4}, (16, 8, 3, 3), (36, 72)),
+    (None, {"transposed": True}, (16, 32, 3, 3), (144, 288)),
+    (None, {"transposed": True, "groups": 4}, (16, 8, 3, 3), (36, 72)),
+    (None, {}, (20, 30), (30, 20)),
+    # Keras stores a transposed convolution (h, w, out, in)
+    ("HWOI", {"transposed": True}, (3, 3, 32, 16), (144, 288)),
     # pytorch#166378: query, key and value in one weight have the fans of each
     ("OI", {"splits": 3}, (2304, 768), (768, 768)),
     ("IO", {"splits": 3}, (768, 2304), (768, 768)),
@@ -46,6 +51,16 @@ def test_fans(axes, how, shape, fans):
         assert {(split.fan_in, split.fan_out) for split in layout.cut(shape)} == {fans}
     else:
         assert layout.fans(shape) == fans
+
+
+def test_a_transposed_convolution_is_stored_as_torch_stores_it():
+    """Unless the axes are named: it would otherwise change nothing without groups."""
+    assert init.Layout(transposed=True) == init.Layout("IO", transposed=True) != init.Layout("OI", transposed=True)
+    assert init.Layout.from_dict({"transposed": True}) == init.Layout(transposed=True)
+    assert init.Layout.from_dict(init.Layout(transposed=True).to_dict()) == init.Layout(transposed=True)
+    for fill in (init.xavier_normal, init.kaiming_uniform, init.lecun_truncated_normal, init.sine):
+        named, unnamed = (fill((6, 4, 3), layout=one, generator=1) for one in ("IOX", init.Layout(transposed=True)))
+        np.testing.assert_array_equal(named, unnamed)
 
 
 @pytest.mark.full

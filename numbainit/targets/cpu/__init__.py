@@ -3,7 +3,7 @@
 Numba is imported at the first fill that needs a kernel.
 """
 
-from numbainit.targets.cpu.fills import constant, filling, filling_sparse
+from numbainit.targets.cpu.fills import constant, filling, filling_sparse, writing
 from numbainit.targets.cpu.orthogonal import filling_orthogonal
 
-__all__ = ["constant", "filling", "filling_orthogonal", "filling_sparse"]
+__all__ = ["constant", "filling", "filling_orthogonal", "filling_sparse", "writing"]

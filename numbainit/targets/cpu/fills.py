@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from numbainit.generator import Stream
-from numbainit.memory.dtypes import part_of
+from numbainit.memory.dtypes import made_for, part_of
 from numbainit.targets.cpu import launch
 from numbainit.targets.cpu.turns import PIECE, parts, slices, turns
 from numbainit.targets.cpu.views import as_bytes, as_parts, is_regular, strided, window
-from numbainit.targets.target import Filling, nothing
+from numbainit.targets.target import Filling, Writing, nothing
 from numbainit.targets.whole import whole
-from numbainit.weights.blocks import Block, c_strides, whole_block
+from numbainit.weights.blocks import Block, c_strides, pieces, whole_block
 from numbainit.weights.laws import Law
 
 _WORD = np.dtype("uint32")
@@ -81,17 +81,11 @@ def _known(law: Law, dtype: np.dtype) -> tuple[Any, int, np.ndarray] | None:
 
 
 def _fill_in_pieces(array: np.ndarray, law: Law, block: Block, stream: Stream) -> None:
-    """The halves of an array, and theirs, until a piece fits into the scratch."""
-    if array.size <= _SCRATCH:
-        scratch = np.empty(array.shape, array.dtype.newbyteorder("="))
-        filling(scratch, law, block)(stream)
-        array[...] = scratch
-        return
-    axis = next(axis for axis, length in enumerate(array.shape) if length > 1)
-    middle = array.shape[axis] // 2
-    for cut in (slice(0, middle), slice(middle, array.shape[axis])):
-        index = tuple(cut if other == axis else slice(0, length) for other, length in enumerate(array.shape))
-        _fill_in_pieces(array[index], law, block.within(index), stream)
+    for index in pieces(array.shape, _SCRATCH):
+        part = array[index]
+        scratch = np.empty(part.shape, array.dtype.newbyteorder("="))
+        filling(scratch, law, block.within(index))(stream)
+        array[index] = scratch
 
 
 def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Filling:
@@ -147,6 +141,16 @@ def _fill_sparse_in_pieces(matrix: np.ndarray, zeros: int, law: Law, block: Bloc
         filling_sparse(scratch, zeros, law, block.within(index))(stream)
         for rows in slices(matrix.shape[0], abs(matrix.strides[0]) // matrix.itemsize):
             matrix[rows, index[1]] = scratch[rows]
+
+
+def writing(array: np.ndarray) -> Writing:
+    """What writes values to an index of an array, rounded once from float32 where its dtype is smaller."""
+    native = array.dtype.newbyteorder("=")
+
+    def write(index: tuple[slice, ...], values: np.ndarray) -> None:
+        array[index] = made_for(values, native).astype(native)
+
+    return write
 
 
 def constant(array: np.ndarray, value: complex) -> None:

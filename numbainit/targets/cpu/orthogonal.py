@@ -21,22 +21,25 @@ from numbainit.targets.cpu.turns import parts, slices
 from numbainit.targets.cpu.views import is_regular
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights import laws
+from numbainit.weights.blocks import Block
 
 _SMALL = 1 << 17  # bytes up to which a compiled loop is quicker than calls of BLAS
 _PANEL = 128  # reflections applied together
 
 
-def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: float) -> Filling:
+def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: float, first: int = 0) -> Filling:
     """What makes of each expert a Haar-distributed matrix (outputs, the rest), times ``gain``.
 
-    In the array itself where its memory allows that, and in float32 where its dtype is smaller.
+    Of the normals with the numbers from ``first`` on; in the array itself where its memory allows that, and in float32
+    where its dtype is smaller.
     """
     if not weights.size:
         return nothing
     in_place = weights.flags.c_contiguous and is_regular(weights) and not is_small(weights.dtype)
     made_in = np.dtype("float32") if is_small(weights.dtype) else weights.dtype.newbyteorder("=")
     work = weights if in_place else np.empty(weights.shape, made_in)
-    fill = filling(work, laws.normal(0.0, 1.0, made_in), None)
+    numbers = Block((first + work.size,), (first,)) if first else None
+    fill = filling(work.reshape(-1), laws.normal(0.0, 1.0, made_in), numbers)
 
     def make(stream: Stream) -> None:
         with limited(1):  # OpenMP's threads spin after a loop, on cores that BLAS needs: 256 x 256 took 8 ms, now 1.6

@@ -14,7 +14,7 @@ if importlib.util.find_spec("numba_cuda") is None:  # Numba has a CUDA target of
     )
 
 from numbainit.targets.cuda import driver
-from numbainit.targets.cuda.fills import constant, filling, filling_sparse
+from numbainit.targets.cuda.fills import constant, filling, filling_sparse, writing
 from numbainit.targets.cuda.orthogonal import filling_orthogonal
 
-__all__ = ["constant", "driver", "filling", "filling_orthogonal", "filling_sparse"]
+__all__ = ["constant", "driver", "filling", "filling_orthogonal", "filling_sparse", "writing"]

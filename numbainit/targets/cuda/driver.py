@@ -4,10 +4,10 @@ Launches go to the array's own stream, on the device that holds it, and wait for
 imports ``numba.cuda``; ``kernels.py`` and the clock of the benchmarks have it from here.
 """
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,6 +124,16 @@ def empty(shape: tuple[int, ...], dtype: np.dtype, ordinal: int) -> Any:
         raise MemoryError(f"cuda:{ordinal} has no memory left for shape {shape} of {dtype}") from error
 
 
+@contextlib.contextmanager
+def uploaded(array: np.ndarray, device: Device, handle: int | None) -> Iterator[int]:
+    """The address of a copy of a contiguous array on a GPU, for work on the stream of this handle within the block."""
+    copy = empty(array.shape, array.dtype, device.ordinal)
+    with _current(device):
+        copy.copy_to_device(array)
+        yield int(copy.__cuda_array_interface__["data"][0])
+        _stream(handle or 0, device.ordinal).sync()
+
+
 # ---- launching ----
 
 
@@ -181,7 +191,7 @@ def _load(kernel: Any, device: Device, arguments: tuple[Any, ...]) -> Any:
 def _current(device: Device) -> Any:
     """A context in which new work of this thread goes to a device."""
     here = int(api.driver.cuCtxGetCurrent()) == device.context
-    return nullcontext() if here else cuda.gpus[device.ordinal]
+    return contextlib.nullcontext() if here else cuda.gpus[device.ordinal]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -10,9 +10,10 @@ import numpy as np
 
 from numbainit.generator import Stream
 from numbainit.memory.device import DeviceArray
+from numbainit.memory.dtypes import made_for, part_of
 from numbainit.targets.cuda import driver, kernels
 from numbainit.targets.cuda.kernels import VECTOR
-from numbainit.targets.target import Filling, nothing
+from numbainit.targets.target import Filling, Writing, nothing
 from numbainit.weights.blocks import Block, c_strides, merged_axes
 from numbainit.weights.laws import Law
 
@@ -89,6 +90,20 @@ def constant(array: DeviceArray, value: complex) -> None:
     bits = int(np.array(value, array.dtype).view(f"u{array.itemsize}"))
     words = array.view(f"u{array.itemsize}")
     _writing("constant", words, _signed(bits))()
+
+
+def writing(array: DeviceArray) -> Writing:
+    """What writes values to an index of an array: they are copied to its GPU, and rounded there."""
+    device = driver.device_of(array) if array.size else None
+
+    def write(index: tuple[slice, ...], values: np.ndarray) -> None:
+        if device is None:
+            return
+        here = np.ascontiguousarray(made_for(values, array.dtype)).reshape(-1)
+        with driver.uploaded(here.view(part_of(here.dtype)), device, array.stream) as address:
+            copying(array[index] if index else array, address)()
+
+    return write
 
 
 def copying(array: DeviceArray, source: int) -> Callable[[], None]:

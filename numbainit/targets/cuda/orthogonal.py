@@ -18,12 +18,14 @@ from numbainit.targets.cuda import driver
 from numbainit.targets.cuda.fills import copying, filling
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights import laws
+from numbainit.weights.blocks import Block
 
 
-def filling_orthogonal(weights: DeviceArray, experts: int, outputs: int, gain: float) -> Filling:
+def filling_orthogonal(weights: DeviceArray, experts: int, outputs: int, gain: float, first: int = 0) -> Filling:
     """What makes of each expert a Haar-distributed matrix (outputs, the rest), times ``gain``.
 
-    It is made in a copy, in float32 for smaller floats, so that ``weights`` may have any layout.
+    Of the normals with the numbers from ``first`` on; in a copy, in float32 for smaller floats, so that ``weights`` may
+    have any layout.
     """
     cupy = _cupy()
     if not weights.size:
@@ -34,7 +36,8 @@ def filling_orthogonal(weights: DeviceArray, experts: int, outputs: int, gain: f
         normals = cupy.empty(weights.size, dtype)
         memory = on_device(normals, "orthogonal_")
         assert memory is not None, "CuPy's arrays are on a GPU"
-        fill = filling(memory, laws.normal(0.0, 1.0, dtype), None)
+        numbers = Block((first + normals.size,), (first,)) if first else None
+        fill = filling(memory, laws.normal(0.0, 1.0, dtype), numbers)
         copy = copying(weights, normals.data.ptr)
 
     def make(stream: Stream) -> None:

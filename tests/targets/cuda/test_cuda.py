@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import test_golden as golden
 
+import cases
 import numbainit as init
 import reference
 from numbainit.command.cli import main
@@ -197,6 +198,61 @@ def test_structure(library, dtype):
         assert same(library.host(array), fill(np.empty(shape, dtype)))
     array = init.sparse_(library.zeros((40, 9), dtype), 0.3, generator=1)
     assert same(library.host(array), init.sparse_(np.empty((40, 9), dtype), 0.3, generator=1))
+
+
+#: what is made on the host, of constants, or by a law of its own; orthogonal matrices are another test's
+BEYOND = [name for name in cases.BEYOND if name not in ("delta_orthogonal_", "convolution_orthogonal_")]
+
+
+@pytest.mark.parametrize("dtype", ["f4", *(pytest.param(d, marks=large) for d in ("f8", "c8", "bfloat16"))])
+@pytest.mark.parametrize("name", BEYOND)
+def test_beyond_torch(library, name, dtype):
+    """Also in a view with steps, around which nothing is written."""
+    if dtype == "c8" and name in cases.REALS:
+        pytest.skip(f"{name} has no complex law")
+    shape = cases.shape_for(name)
+    array = library.zeros(shape, dtype)
+    wanted = cases.call(name, np.empty(shape, dtype), 5)
+    assert cases.call(name, array, 5) is array
+    assert same(library.host(array), wanted)
+    every_other = (*[slice(None)] * (len(shape) - 1), slice(None, None, 2))
+    whole, host = (zeros((*shape[:-1], 2 * shape[-1]), dtype) for zeros in (library.zeros, np.zeros))
+    cases.call(name, whole[every_other], 5)
+    host[every_other] = wanted
+    assert same(library.host(whole), host)
+
+
+@pytest.mark.parametrize("name", [name for name in BEYOND if name not in ("identity_", "bilinear_")])
+def test_parts_beyond_torch(device, name):
+    shape = cases.shape_for(name)
+    wanted = cases.call(name, np.empty(shape, "f4"), 5)[1:3]
+    block = init.Block(shape, (1, *[0] * (len(shape) - 1)))
+    assert same(device.host(cases.call(name, device.zeros(wanted.shape, "f4"), 5, block=block)), wanted)
+
+
+@pytest.mark.parametrize("dtype", ["f4", *(pytest.param(d, marks=large) for d in ("f8", "c8", "bfloat16"))])
+def test_convolutions_that_keep_norms_are_made_on_the_host(library, dtype):
+    array = library.zeros((4, 3, 2), dtype)
+    init.convolution_orthogonal_(array, generator=3)
+    assert same(library.host(array), init.convolution_orthogonal_(np.empty((4, 3, 2), dtype), generator=3))
+
+
+def test_delta_orthogonal_is_made_by_cupy(library):
+    pytest.importorskip("cupy", reason="cupy is not installed")
+    for layout, shape in (
+        ("OI", (6, 4, 3)),
+        (init.Layout(groups=2), (8, 3, 4)),
+        (init.Layout(splits=(5, 4)), (9, 4, 3)),
+    ):
+        array = library.zeros(shape, "f8")
+        init.delta_orthogonal_(array, 2.0, generator=3, layout=layout)
+        host = library.host(array)
+        centre = (shape[2] - 1) // 2
+        parts = np.split(host[..., centre], {(8, 3, 4): [4], (9, 4, 3): [5]}.get(shape, []))
+        for part in parts:
+            np.testing.assert_allclose(part.T @ part, 4 * np.eye(part.shape[1]), atol=1e-12)
+        host[..., centre] = 0
+        assert not host.any()
 
 
 def test_no_elements(library):

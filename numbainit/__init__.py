@@ -98,8 +98,10 @@ from numbainit.init import (
     zeros_,
 )
 from numbainit.initializers import Initializer
+from numbainit.propagation import Propagation, propagate
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
+from numbainit.weights.gains import exact_gain
 from numbainit.weights.layouts import Layout
 
 __version__ = "0.1.0"
@@ -116,6 +118,7 @@ __all__ = [
     "MissingExtraError",
     "NumbaInitError",
     "OutputError",
+    "Propagation",
     "_calculate_correct_fan",
     "_calculate_fan_in_and_fan_out",
     "bilinear",
@@ -132,6 +135,7 @@ __all__ = [
     "delta_orthogonal_",
     "dirac",
     "dirac_",
+    "exact_gain",
     "eye",
     "eye_",
     "forget_bias",
@@ -169,6 +173,7 @@ __all__ = [
     "ones_",
     "orthogonal",
     "orthogonal_",
+    "propagate",
     "randomized_hadamard",
     "randomized_hadamard_",
     "sine",

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from numbainit import __version__
-from numbainit.command import bench, init, plan, recipes, warmup
+from numbainit.command import bench, gain, init, plan, propagate, recipes, warmup
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
-_COMMANDS = (init, plan, recipes, bench, warmup)  # as --help lists them
+_COMMANDS = (init, plan, recipes, propagate, gain, bench, warmup)  # as --help lists them
 
 
 # ---- what is typed ----

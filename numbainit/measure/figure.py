@@ -3,44 +3,29 @@
 matplotlib comes with the extra ``bench`` and is imported when a figure is asked for.
 """
 
-import importlib
-import importlib.util
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidValueError, MissingExtraError
 from numbainit.measure import peers
 from numbainit.measure.peers import OURS, Library
 from numbainit.measure.timing import best_of
+from numbainit.pictures import style
 
 _SMALLEST = 1 << 8  # elements
 _LAWS = ("uniform", "normal", "trunc_normal")
 _PEER_LAW = "normal"  # the law that peers are drawn with, and below this
 _PEERS_UP_TO = 1 << 24  # elements: they take long for more
 _CEILING = "plain fill"
-_FORMATS = (".png", ".svg")
 _DTYPE = np.dtype("float32")
 
 
 def check(path: str) -> Path:
-    """The path of the figure, if it can be drawn there.
-
-    Raises
-    ------
-    InvalidValueError
-        Neither .png nor .svg, or no folder.
-    """
-    file = Path(path)
-    if file.suffix.lower() not in _FORMATS:
-        raise InvalidValueError(f"got --figure {path}; wanted a name that ends in .png or .svg")
-    if not file.parent.is_dir():
-        raise InvalidValueError(f"got --figure {path}, but there is no folder {file.parent}: make it first")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise MissingExtraError('--figure needs matplotlib: pip install "numbainit[bench]"')
-    return file
+    """The path of the figure, if it can be drawn there."""
+    return style.check(path, "--figure", "bench")
 
 
 # ---- measuring ----
@@ -89,25 +74,24 @@ def _speeds(libraries: Sequence[Library], array: np.ndarray, rounds: int) -> dic
 
 def draw(curves: dict[str, Any], path: Path, title: str) -> None:
     """Two panels beside each other, in one file."""
-    module: Any = importlib.import_module("matplotlib.figure")  # no window, no global state
-    figure = module.Figure(figsize=(10, 4.8), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
-    for axes, name, label in ((left, "sizes", "elements (float32)"), (right, "threads", "threads")):
-        _panel(axes, curves[name], label)
-    left.set_ylabel("GB/s")
-    right.set_xticks(curves["threads"]["x"], labels=[str(count) for count in curves["threads"]["x"]])
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
-    figure.suptitle(title, fontsize="x-small", wrap=True)
-    figure.savefig(path, dpi=150)
+    with style.picture(path, 5.4, "Throughput against size and threads", textwrap.shorten(title, 130)) as (
+        figure,
+        theme,
+    ):
+        left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
+        for axes, name, label in ((left, "sizes", "elements (float32)"), (right, "threads", "threads")):
+            _panel(axes, curves[name], label, theme)
+        left.set_ylabel("GB/s")
+        right.set_xticks(curves["threads"]["x"], labels=[str(count) for count in curves["threads"]["x"]])
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
-def _panel(axes: Any, curves: dict[str, Any], label: str) -> None:
+def _panel(axes: Any, curves: dict[str, Any], label: str, theme: style.Theme) -> None:
     for name, speeds in curves["gb_per_second"].items():
-        style = {"color": "black", "linestyle": "--"} if name == _CEILING else {"marker": "."}
+        style = {"color": theme.ink, "linestyle": "--"} if name == _CEILING else {"marker": "."}
         if name != _CEILING and not name.startswith(OURS):
             style = {"linestyle": ":", "marker": "."}
         axes.plot(curves["x"], [float("nan") if speed is None else speed for speed in speeds], label=name, **style)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xlabel(label)
-    axes.grid(alpha=0.3)

@@ -136,7 +136,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument(
-        "--figure", metavar="FILE", help="also draw throughput against size and threads, as .png or .svg"
+        "--figure", metavar="FILE", help="also draw throughput against size and threads, as .png, .svg or .pdf"
     )
     parser.add_argument(
         "--ladder", metavar="FILE", help="what bench/ladder.py --json wrote: also show shares of this machine's limit"

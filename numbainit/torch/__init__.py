@@ -1,6 +1,7 @@
 """A torch module → its tensors filled, each from a generator of its name.
 
-:mod:`numbainit.torch.modules` fills by rules, :mod:`numbainit.torch.context` by the model's own initialization code.
+:mod:`numbainit.torch.modules` fills by rules, :mod:`numbainit.torch.context` by the model's own initialization code;
+:mod:`numbainit.torch.hooks` measures what its signals are like then.
 """
 
 from numbainit.errors import MissingExtraError
@@ -11,8 +12,9 @@ except ImportError as error:
     raise MissingExtraError(f'numbainit.torch needs torch ({error}): pip install "numbainit[torch]"') from error
 
 from numbainit.torch.context import build, keyed
+from numbainit.torch.hooks import propagation
 from numbainit.torch.modules import initialize, initializer
 from numbainit.torch.recorder import record
 from numbainit.torch.report import Entry, Report
 
-__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed", "record"]
+__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed", "propagation", "record"]

@@ -177,7 +177,7 @@ def test_every_law_on_request_has_cases():
         (["--threads", "100000"], "got --threads 100000; wanted at most"),
         (["--peers", "tensorflow"], "got 'tensorflow' in --peers"),
         (["--dtype", "f16"], "invalid choice"),
-        (["--figure", "curves.pdf"], "wanted a name that ends in .png or .svg"),
+        (["--figure", "curves.gif"], "wanted a name that ends in .png, .svg or .pdf"),
         (["--figure", "no/such/folder/curves.png"], "there is no folder"),
         (["--ladder", "no/such/ladder.json"], "python bench/ladder.py --json no/such/ladder.json makes it"),
     ],

@@ -55,8 +55,30 @@ def _memory_of_torch(torch: Any, tensor: Any, caller: str) -> np.ndarray:
     plain = tensor.detach()
     name = str(name_of_dtype(tensor.dtype))
     if is_small_name(name):
-        return plain.view(torch.uint16 if name == "bfloat16" else torch.uint8).numpy().view(small_dtype(name))
-    return plain.numpy()
+        return _shared(torch, plain.view(torch.uint16 if name == "bfloat16" else torch.uint8)).view(small_dtype(name))
+    return _shared(torch, plain)
+
+
+def _shared(torch: Any, tensor: Any) -> np.ndarray:
+    """The memory of a tensor. Once it was lent by ``numpy()``, torch never resizes it again: FSDP frees memory so."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()) or not tensor.numel():
+        array: np.ndarray = tensor.numpy()
+        return array
+    return np.asarray(_Lent(tensor))
+
+
+class _Lent:
+    """The interface of a tensor's memory, which lives as long as an array over it does."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+        self.__array_interface__ = {
+            "version": 3,
+            "data": (tensor.data_ptr(), False),
+            "shape": tuple(tensor.shape),
+            "strides": tuple(step * tensor.element_size() for step in tensor.stride()),
+            "typestr": np.dtype(name_of_dtype(tensor.dtype)).str,
+        }
 
 
 class _Memory:

@@ -12,9 +12,23 @@ except ImportError as error:
     raise MissingExtraError(f'numbainit.torch needs torch ({error}): pip install "numbainit[torch]"') from error
 
 from numbainit.torch.context import build, keyed
+from numbainit.torch.flat import FlatShard, flat_shards
 from numbainit.torch.hooks import propagation
 from numbainit.torch.modules import initialize, initializer
+from numbainit.torch.ranks import check_ranks
 from numbainit.torch.recorder import record
 from numbainit.torch.report import Entry, Report
 
-__all__ = ["Entry", "Report", "build", "initialize", "initializer", "keyed", "propagation", "record"]
+__all__ = [
+    "Entry",
+    "FlatShard",
+    "Report",
+    "build",
+    "check_ranks",
+    "flat_shards",
+    "initialize",
+    "initializer",
+    "keyed",
+    "propagation",
+    "record",
+]

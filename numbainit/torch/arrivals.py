@@ -1,6 +1,6 @@
 """Random values that arrive in a named tensor, or whose own memory gets a name → the sources of their fills."""
 
-import torch
+from collections.abc import Sequence
 
 from numbainit.generator import Generator
 from numbainit.torch.cells import Cell, Region
@@ -14,12 +14,13 @@ class Arrival:
 
     The first that has the shape of that location is filled as it would be itself. Others have generators of their own,
     made of their number and of where the location begins. A fill that has a source keeps it: what is copied into two
-    tensors is equal in both.
+    tensors is equal in both. ``local`` says that the location is what lies on this rank, of a shape that others do not
+    have.
     """
 
-    def __init__(self, region: Region, where: Location, shape: "tuple[int, ...] | torch.Size", draw: int) -> None:
+    def __init__(self, region: Region, where: Location, shape: Sequence[int], draw: int, local: bool) -> None:
         self._region, self._where, self._shape, self._draw = region, where, tuple(shape), draw
-        self._count = 0
+        self._local, self._count = local, 0
 
     def sources(self, step: Fill) -> list[tuple[View, Source]]:
         if step.source is None:
@@ -40,18 +41,21 @@ class Arrival:
         return Source(key.key, self._draw, place or WHOLE)
 
     def _place(self, step: Fill) -> Location | None:
-        """Where the values of a fill arrive, if they have the shape of the location: of all ranks together."""
+        """Where the values of a fill arrive, if they have the shape of the location; None if they have another."""
         temporary: Cell = step.history.cell
-        if temporary.shard is not None:
-            shard, view = temporary.shard
-            mine = self._where.shard
-            if step.view == view and shard.whole == (self._region.view.shape if mine is None else mine.whole):
+        shard, view = temporary.shard or (None, None)
+        if shard is not None and step.view == view:
+            if self._where.shard is not None and shard.whole == self._where.shard.whole:
                 return Location(0, False, shard=shard)
+            if shard.shape == shard.whole:  # on every rank
+                return self._where if shard.whole == self._shape else None
+            if self._where.shard is None and shard.shape == self._shape:  # cut as the part is that it arrives in
+                return self._where
         elif step.view.shape == self._shape:
             return self._where
-        if self._region.shard is not None or temporary.shard is not None:
-            raise NotKeyedError("a random temporary of another shape arrived in a distributed tensor")
-        return None
+        elif not self._local:
+            return None
+        raise NotKeyedError("a random temporary of another shape arrived in a sharded tensor")
 
 
 def _own_sources(step: Fill) -> list[tuple[View, Source]]:

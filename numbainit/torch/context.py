@@ -13,12 +13,13 @@ import torch
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
 from numbainit.torch import swapped
+from numbainit.torch.flat import check_whole
 from numbainit.torch.mode import KeyedMode
 from numbainit.torch.names import Named, Renamed, checked_module, named_modules, named_tensors
 from numbainit.torch.recording import RecordingMode
 from numbainit.torch.report import Report
 from numbainit.torch.settling import has_memory, listed, refuse, reported, settle
-from numbainit.torch.shards import NoAssignedData, check_here, is_distributed, local_of
+from numbainit.torch.shards import NoAssignedData, is_distributed, local_of
 from numbainit.torch.stopgaps import kept_generators
 
 M = TypeVar("M", bound=torch.nn.Module)
@@ -102,12 +103,12 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
 
     def __enter__(self) -> "keyed":
         _check_values("keyed")
+        check_whole(self._model, "keyed")
         found = named_tensors(self._model, self._names, self._aliases)
         self._mode = KeyedMode(self._root, named_modules(self._model))
         for one in found:
             _check_free(one)
             if has_memory(one.tensor):
-                check_here(one.name, one.tensor)
                 self._mode.name(one.tensor, one.name, one.key)
         _note_computed(self._mode, self._model)
         with contextlib.ExitStack() as stack:

@@ -5,11 +5,12 @@ serve what looks at them, and are made again when they arrive in a named tensor.
 mask) must stay as it was seen, so such a stopgap is kept.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.generator import Generator
@@ -32,7 +33,7 @@ from numbainit.torch.histories import (
     replaced,
     steps_to,
 )
-from numbainit.torch.locations import WHOLE, locate_shard, view_of
+from numbainit.torch.locations import WHOLE, Location, locate_shard, view_of
 from numbainit.torch.operations import Facts, facts_of, is_by_number, written_by
 from numbainit.torch.stopgaps import Stopgaps
 
@@ -51,6 +52,8 @@ class KeyedMode(TorchDispatchMode):
         self.cells = Cells()
         self.accounts = Accounts(self.cells)
         self._stopgaps = Stopgaps(root, module_names)
+        self.part: tuple[Location, Sequence[int], bool] | None = None  # where a write goes, of which some lies here
+        self.views: Any = WeakIdKeyDictionary()  # of a distributed tensor, the same as a shards.Part
 
     def name(self, tensor: torch.Tensor, name: str, key: str) -> Region:
         """Fills of a tensor, or of the local shard of a distributed one, have the generator of a name from now on."""
@@ -251,7 +254,7 @@ class KeyedMode(TorchDispatchMode):
         region = self.cells.of(tensor).region_of(view)
         if region is None:
             return args, kwargs
-        where = region.locate(view)
+        where, shape, is_local = self.part or (region.locate(view), tensor.shape, region.shard is not None)
         if where is None or len(written) > 1:
             several = f"{facts.name} writes to several tensors at once"
             region.reason = several if len(written) > 1 else _STRANGE.format(tensor.dtype)
@@ -266,7 +269,8 @@ class KeyedMode(TorchDispatchMode):
             return value if stays_wide else value.to(argument.dtype)
 
         try:
-            replay.run(self._histories(inputs), Arrival(region, where, tensor.shape, region.next_draw()).sources)
+            arrival = Arrival(region, where, shape, region.next_draw(), is_local)
+            replay.run(self._histories(inputs), arrival.sources)
             return replaced((args, kwargs), torch.Tensor, made_again)
         except NotKeyedError as error:
             region.reason = str(error)

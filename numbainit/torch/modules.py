@@ -27,6 +27,7 @@ from numbainit.recipes.default import initializer as initializer_of
 from numbainit.recipes.filling import check_writable, make
 from numbainit.recipes.steps import Fill
 from numbainit.recipes.tensors import Tensor, tensor_of
+from numbainit.torch.flat import check_whole
 from numbainit.torch.names import Named, named_tensors
 
 __all__ = ["initialize", "initializer"]
@@ -86,7 +87,8 @@ def initialize(
     >>> initialize(model, kaiming, generator=7) is model
     True
     """
-    found = _tensors(_checked(module))
+    check_whole(_checked(module), "initialize")
+    found = _tensors(module)
     recipe = rules if isinstance(rules, Recipe) else _rules(rules).recipe(_described(found), variables)
     recipe.apply({one.name: one.tensor for one in found}, generator)
     return module

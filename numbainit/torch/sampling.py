@@ -71,8 +71,13 @@ def _normal_of_tensors(mean: Any, std: Any = 1.0, **_: Any) -> torch.Tensor:
     return known.new_empty(shape).normal_().mul_(std).add_(mean)
 
 
+def _numbers_like(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Uniform numbers in C order, spread over ranks as the tensor is."""
+    return torch.empty_like(tensor, dtype=dtype, memory_format=torch.contiguous_format).uniform_()
+
+
 def _whole_numbers(tensor: torch.Tensor, low: int, high: int) -> torch.Tensor:
-    numbers = torch.empty(tensor.shape, dtype=torch.float64, device=tensor.device).uniform_()
+    numbers = _numbers_like(tensor, torch.float64)
     return tensor.copy_(numbers.mul_(high - low).floor_().add_(low))
 
 
@@ -111,8 +116,7 @@ def _bernoulli(tensor: torch.Tensor, p: Any = None, **_: Any) -> torch.Tensor:
 
 
 def _bernoulli_in_place(tensor: torch.Tensor, p: Any = 0.5, **_: Any) -> torch.Tensor:
-    numbers = torch.empty(tensor.shape, dtype=torch.float32, device=tensor.device).uniform_()
-    return tensor.copy_(numbers.lt(p))
+    return tensor.copy_(_numbers_like(tensor, torch.float32).lt(p))
 
 
 def _exponential(tensor: torch.Tensor, lambd: float = 1.0, **_: Any) -> torch.Tensor:

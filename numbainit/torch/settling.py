@@ -57,7 +57,8 @@ def _make_again(tensor: torch.Tensor, cell: Cell, region: Region) -> None:
     if history.dtype == tensor.dtype and tensor.dtype not in SMALL:  # no copy is needed
         replay = Replay({history: torch.as_strided(tensor.detach(), (history.size,), (1,), 0)})
     try:
-        replay.run([history], Arrival(region, region.locate(region.view) or WHOLE, region.view.shape, 0).sources)
+        where, is_shard = region.locate(region.view) or WHOLE, region.shard is not None
+        replay.run([history], Arrival(region, where, region.view.shape, 0, is_shard).sources)
         made = replay.tensor(piece_of(history, tensor))
         if made.data_ptr() != tensor.data_ptr():
             tensor.copy_(made)

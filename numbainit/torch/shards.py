@@ -7,7 +7,6 @@ written to it is lost (``weight[padding_idx].zero_()``); here they are a :class:
 lie.
 """
 
-import math
 import operator
 from collections.abc import Iterator
 from typing import Any
@@ -19,9 +18,10 @@ from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.initializers import Initializer
 from numbainit.memory.sharded import is_dtensor, shard_of_dtensor
 from numbainit.torch import sampling
-from numbainit.torch.fills import OF_MATRICES
+from numbainit.torch.fills import OF_MATRICES, Source
+from numbainit.torch.fills import fill as fill_of_source
 from numbainit.torch.histories import flat, replaced
-from numbainit.torch.locations import axes_of, view_of
+from numbainit.torch.locations import Location, View, axes_of, locate, view_of
 from numbainit.torch.operations import Facts, facts_of, written_by
 from numbainit.weights.blocks import c_strides
 from numbainit.weights.placements import Box, Shard
@@ -106,14 +106,12 @@ def gathered(part: Part) -> Any:
 
 def fill(mode: Any, tensor: torch.Tensor, found: Initializer) -> torch.Tensor:
     """Fill what of a distributed tensor, or of a part of one, lies here."""
-    if isinstance(tensor, Part):
-        _fill_part(mode, tensor, found)
+    same = mode.views.get(tensor) if found.name in OF_MATRICES else None
+    if isinstance(tensor, Part) or same is not None:
+        _fill_part(mode, tensor if same is None else same, found)
         return tensor
     local = local_of(tensor)
     cell, view = mode.cells.of(local), view_of(local)
-    region = cell.region_of(view)
-    if region is not None and view != region.view and found.name in OF_MATRICES:
-        raise _no_matrix(found)
     if not cell.regions and cell.shard is None and not cell.gathered:
         shard = shard_of(tensor)
         assert shard is not None
@@ -137,8 +135,9 @@ def dispatched(mode: Any, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return _view(mode, func, args, kwargs)
     if any(isinstance(one, Part) for one in written_by(facts, args, kwargs)):
         return _write_part(mode, func, facts, args, kwargs)
-    if any(flat((args, kwargs), Part)):
-        args, kwargs = replaced((args, kwargs), Part, gathered)
+    if next(flat((args, kwargs), Part), None) is not None:
+        seen = _shown if facts.valueless else lambda part: _read(mode, part)
+        args, kwargs = replaced((args, kwargs), Part, seen)
         with mode:
             return func(*args, **kwargs)
     return NotImplemented  # by torch, with the mode on
@@ -152,15 +151,19 @@ def _view(mode: Any, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if isinstance(tensor, Part):
         return _parts(tensor, func, rest, kwargs)
     cell = mode.cells.get(local_of(tensor))
-    if cell is None or not (cell.regions or cell.shard):
+    if cell is None or not cell.regions:
         return func(*args, **kwargs)
+    part = mode.views.get(tensor)
+    part = Part(tensor, torch.empty(tensor.shape, device="meta"), ()) if part is None else part
     if func in _CUTS and _axis(func, args, kwargs) in _cut_axes(tensor):
-        return _parts(Part(tensor, torch.empty(tensor.shape, device="meta"), ()), func, rest, kwargs)
+        return _parts(part, func, rest, kwargs)
     made = func(*args, **kwargs)
-    for one in flat(made, torch.Tensor):
-        local = local_of(one)
-        if cell.regions and local.untyped_storage()._cdata != local_of(tensor).untyped_storage()._cdata:
-            mode.cells.of(local).gathered = cell.regions[0].name
+    same = _parts(part, func, rest, kwargs)
+    for one, of in zip(flat(made, torch.Tensor), flat(same, Part), strict=True):
+        if local_of(one).untyped_storage()._cdata == local_of(tensor).untyped_storage()._cdata:
+            mode.views[one] = of
+        else:
+            mode.cells.of(local_of(one)).gathered = cell.regions[0].name
     return made
 
 
@@ -185,39 +188,72 @@ def _cut_axes(tensor: Any) -> set[int]:
 # ---- parts ----
 
 
-def _fill_part(mode: Any, part: Part, found: Initializer) -> None:
-    pieces = list(_pieces(part))
-    if found.name in OF_MATRICES and any(local.shape != part.shape for _, local in pieces):
-        raise _no_matrix(found)
+def _fill_part(mode: Any, part: Any, found: Initializer) -> None:
     local = local_of(part.base)
     region = mode.cells.of(local).region_of(view_of(local))
-    if region is not None:
-        region.next_draw()  # the same on all ranks, whether they hold some of it or not
-    for _, local in pieces:
-        mode.fill(local, found, lambda: _refuse(found))
+    draw = region.next_draw()  # the same on all ranks, whether they hold some of it or not
+    if found.name not in OF_MATRICES:
+        for _, piece in _pieces(part):
+            mode.fill(piece, found, lambda: _refuse(found))
+        return
+    region.gets("drawn", found.label)
+    pieces = list(_pieces(part))
+    if pieces:  # a matrix is one as a whole
+        matrix = torch.empty(part.shape, dtype=part.dtype, device=local.device)
+        fill_of_source(matrix, found, Source(region.key, draw, _location(part)))
+        for index, piece in pieces:
+            piece.copy_(matrix[index])
+
+
+def _location(part: Part) -> Location:
+    """Where a part lies in the whole."""
+    shape = tuple(part.base.shape)
+    found = locate(View(part.base.dtype, shape, c_strides(shape), 0), view_of(part.shadow)._replace(dtype=part.dtype))
+    assert found is not None
+    return found
 
 
 def _write_part(mode: Any, func: Any, facts: Facts, args: Any, kwargs: dict[str, Any]) -> Any:
     part = args[0]
     simple = facts.name in _SIMPLE or torch.Tag.pointwise in func.tags
     if not simple or facts.writes != (0,):
-        raise InvalidTypeError(
-            f"{facts.name} cannot write to a part of a sharded tensor: call it on the whole parameter"
-        )
-    rest, kwargs = replaced((tuple(args[1:]), kwargs), torch.Tensor, _whole)
-    with mode:
-        for index, local in _pieces(part):
+        raise InvalidTypeError(f"{facts.name} cannot write to a part of a sharded tensor: call it on the whole of it")
+    rest, kwargs = replaced((tuple(args[1:]), kwargs), torch.Tensor, lambda one: _whole(mode, one))
+    mode.part = _location(part), part.shape, False
+    try:
+        with mode:
+            for index, local in _pieces(part):
 
-            def cut(one: torch.Tensor, index: Any = index) -> torch.Tensor:
-                return one if one.ndim == 0 else one.expand(part.shape)[index]
+                def cut(one: torch.Tensor, index: Any = index) -> torch.Tensor:
+                    return one if one.ndim == 0 else one.expand(part.shape)[index]
 
-            func(local, *replaced(rest, torch.Tensor, cut), **replaced(kwargs, torch.Tensor, cut))
+                func(local, *replaced(rest, torch.Tensor, cut), **replaced(kwargs, torch.Tensor, cut))
+    finally:
+        mode.part = None
     return part
 
 
-def _whole(tensor: Any) -> Any:
+def _read(mode: Any, part: Part) -> Any:
+    """The values of a part, for somebody who looks at them."""
+    local = local_of(part.base)
+    mode.accounts.read([local])
+    found = gathered(part)
+    mode.cells.of(local_of(found)).becomes("copied", mode.cells.of(local).region_of(view_of(local)).name)
+    return found
+
+
+def _shown(part: Part) -> Any:
+    """What has the shape of a part, for somebody who looks at no more: the same everywhere, of a single element."""
+    from torch.distributed.tensor import DTensor, Replicate
+
+    base: Any = part.base
+    one = torch.empty((1,) * part.ndim, dtype=part.dtype, device=local_of(base).device).expand(part.shape)
+    return DTensor.from_local(one, base.device_mesh, [Replicate()] * base.device_mesh.ndim, run_check=False)
+
+
+def _whole(mode: Any, tensor: Any) -> Any:
     """All of a tensor that is written to a part, on every rank."""
-    tensor = gathered(tensor) if isinstance(tensor, Part) else tensor
+    tensor = _read(mode, tensor) if isinstance(tensor, Part) else tensor
     return tensor.full_tensor() if is_dtensor(tensor) else tensor
 
 
@@ -265,12 +301,6 @@ def _refuse(found: Initializer) -> Any:
     )
 
 
-def _no_matrix(found: Initializer) -> InvalidTypeError:
-    return InvalidTypeError(
-        f"{found.name}_ got a part of a sharded tensor of which no rank holds all: call it on the whole parameter"
-    )
-
-
 # ---- what would not happen ----
 
 
@@ -278,24 +308,9 @@ class NoAssignedData(TorchFunctionMode):
     """``parameter.data = x`` changes nothing where the parameter is distributed: an error instead."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is _SET_DATA and is_dtensor(args[0]):
+        if func == _SET_DATA and is_dtensor(args[0]):
             raise InvalidTypeError("torch ignores .data = on a DTensor: call tensor.copy_(values)")
         return func(*args, **(kwargs or {}))
 
 
 _SET_DATA = torch.Tensor.data.__set__  # type: ignore[attr-defined]
-
-
-def check_here(name: str, tensor: torch.Tensor) -> None:
-    """Raise for a parameter whose elements another library has taken away: to fill what is left would do nothing."""
-    whole = getattr(tensor, "ds_shape", None)
-    if whole is not None and tensor.numel() != math.prod(whole):
-        raise InvalidValueError(
-            f"{name!r} is partitioned by DeepSpeed, and {tensor.numel()} of its {math.prod(whole)} elements are here: "
-            "fill parameter.ds_tensor with block=Block(parameter.ds_shape, flat=(begin, end)), or enter "
-            "deepspeed.zero.GatheredParameters first"
-        )
-    if getattr(tensor, "_is_flat_param", False):
-        raise InvalidValueError(
-            f"{name!r} is a flat parameter of FSDP: numbainit.torch.flat_shards(model) names the ranges that it holds"
-        )

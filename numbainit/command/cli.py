@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from numbainit import __version__
-from numbainit.command import bench, gain, init, plan, propagate, recipes, warmup
+from numbainit.command import bench, bits, gain, init, plan, propagate, recipes, warmup
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
-_COMMANDS = (init, plan, recipes, propagate, gain, bench, warmup)  # as --help lists them
+_COMMANDS = (init, plan, recipes, propagate, gain, bench, warmup, bits)  # as --help lists them
 
 
 # ---- what is typed ----
@@ -45,22 +45,30 @@ def _parser() -> argparse.ArgumentParser:
 # ---- how it ends ----
 
 
-def _leave(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
 @contextlib.contextmanager
 def _signals_unwind() -> Iterator[None]:
-    """A polite end by signal becomes an exception, so that temporary files are removed; afterwards all is as before."""
+    """A polite end by signal becomes an exception, so that temporary files are removed; afterwards all is as before.
+
+    From then on such signals are ignored: a second Ctrl-C must not end the clearing up.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in wanted}
-    changed = [number for number, handler in before.items() if handler == signal.SIG_DFL]  # nohup ignores SIGHUP
+    usual = signal.SIG_DFL, signal.default_int_handler  # nohup ignores SIGHUP
+    changed = [number for number, handler in before.items() if handler in usual]
+
+    def leave(number: int, frame: object) -> NoReturn:
+        for other in changed:
+            signal.signal(other, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
     try:
         for number in changed:
-            signal.signal(number, _leave)
+            signal.signal(number, leave)
         yield
     finally:
         for number in changed:

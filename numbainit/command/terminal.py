@@ -42,7 +42,18 @@ def seed(text: str) -> int:
     except ValueError:
         number = -1
     if number < 0:
-        raise argparse.ArgumentTypeError(f"got {text!r}; wanted a whole number >= 0, such as 7")
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}; wanted a whole number >= 0, such as 7")
+    return number
+
+
+def size(text: str) -> int:
+    """A number of bytes as argparse reads it: digits, or a power as in 2^30."""
+    base, power, exponent = text.partition("^")
+    digits = (base, exponent) if power else (base,)
+    plain = all(part.isascii() and part.isdigit() for part in digits) and 0 < len(base) < 21 and len(exponent) < 3
+    number = int(base) ** int(exponent or 1) if plain else -1
+    if not 0 <= number < 1 << 64:
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}; wanted a whole number, such as 1000000 or 2^30")
     return number
 
 

@@ -20,7 +20,7 @@ from numbainit.generator import Generator, GeneratorLike, as_generator
 from numbainit.init import normal_
 from numbainit.initializers import Initializer
 from numbainit.memory.dtypes import small_dtype
-from numbainit.recipes.rules import initializer
+from numbainit.recipes.default import initializer
 from numbainit.weights.fans import NONLINEARITIES, calculate_gain
 from numbainit.weights.gains import exact_gain
 from numbainit.weights.nonlinearities import Nonlinearity

@@ -19,7 +19,7 @@ from numbainit.command import terminal
 from numbainit.errors import InvalidValueError
 from numbainit.generator import Generator
 from numbainit.init import bits_
-from numbainit.targets.cpu.launch import alone
+from numbainit.targets.cpu.launch import limited
 from numbainit.weights.blocks import Block
 
 _WORDS = 1 << 18  # at a time: a megabyte, which stays in a cache between those who make, write and read it
@@ -120,7 +120,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise InvalidValueError("these are raw bytes, and this is a terminal: numbainit bits ... | program, or > file")
     output = sys.stdout.fileno()
     # one thread makes more than a pipe takes; suppressed: the reader has enough
-    with alone(), contextlib.suppress(BrokenPipeError):
+    with limited(1), contextlib.suppress(BrokenPipeError):
         _write(output, chunks(arguments.seed, arguments.order), arguments.bytes)
     return 0
 

@@ -11,7 +11,7 @@ from numbainit.errors import InvalidValueError
 from numbainit.initializers import checked_name, parameters, taking
 from numbainit.pictures import style
 from numbainit.propagation import PADDINGS, Flow, Propagation, finite_or_none, grid, propagate, rate, sweep
-from numbainit.recipes import rules
+from numbainit.recipes import default
 from numbainit.weights.nonlinearities import NAMES
 
 _SHORT = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
@@ -134,12 +134,12 @@ def _configured(name: str, keywords: dict[str, Any]) -> Any:
     given = {key: value for key, value in keywords.items() if key in _ARGUMENTS and key in parameters(name)}
     if not given or name.startswith("kaiming"):
         return name
-    return rules.initializer(name, **given)
+    return default.initializer(name, **given)
 
 
 def _axes(text: str) -> tuple[list[str], list[str]]:
     inits, _, names = text.partition(":")
-    rows = [checked_name(name, rules.choices()) for name in inits.split(",")] if inits else list(_INITS)
+    rows = [checked_name(name, default.choices()) for name in inits.split(",")] if inits else list(_INITS)
     return rows, names.split(",") if names else list(_NONLINEARITIES)
 
 
@@ -169,7 +169,7 @@ def _sweep(arguments: argparse.Namespace, plot: Path | None) -> None:
 
 def _keywords(arguments: argparse.Namespace, inits: list[str] | None = None) -> dict[str, Any]:
     given = {key: getattr(arguments, key) for key in _ARGUMENTS if getattr(arguments, key) is not None}
-    name = checked_name(arguments.init, rules.choices())
+    name = checked_name(arguments.init, default.choices())
     for option in given if inits is None else ():
         if option not in parameters(name) or (option == "a" and name.startswith("kaiming")):
             owners = [one for one in taking(option) if not (option == "a" and one.startswith("kaiming"))]

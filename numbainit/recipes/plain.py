@@ -5,18 +5,33 @@ The values are the same, bit by bit.
 """
 
 import math
-from typing import Any
 
 from numbainit.initializers import Initializer
 from numbainit.recipes.steps import Change, Fill, Weight
 from numbainit.weights.fans import calculate_gain
-from numbainit.weights.layouts import splits_of
+from numbainit.weights.laws import STD_WITHIN_TWO_SIGMAS
+from numbainit.weights.layouts import Split, splits_of
 
-_BY_FANS = {
+#: the laws of those whose width follows from fans
+_LAWS = {
+    "glorot_truncated_normal": "truncated_normal",
+    "he_truncated_normal": "truncated_normal",
     "kaiming_normal": "normal",
     "kaiming_uniform": "uniform",
+    "lecun_normal": "normal",
+    "lecun_truncated_normal": "truncated_normal",
+    "lecun_uniform": "uniform",
+    "sine": "uniform",
     "xavier_normal": "normal",
     "xavier_uniform": "uniform",
+}
+#: scales and modes of variance scaling under other names
+_SCALED = {
+    "glorot_truncated_normal": (1.0, "fan_avg"),
+    "he_truncated_normal": (2.0, "fan_in"),
+    "lecun_normal": (1.0, "fan_in"),
+    "lecun_truncated_normal": (1.0, "fan_in"),
+    "lecun_uniform": (1.0, "fan_in"),
 }
 
 
@@ -30,26 +45,43 @@ def in_numbers(found: Initializer, shape: tuple[int, ...]) -> Initializer:
     >>> in_numbers(init.Initializer("kaiming_normal", nonlinearity="linear"), (100, 25))
     Initializer('normal', std=0.2)
     """
-    law = _BY_FANS.get(found.name)
+    law = found.arguments["distribution"] if found.name == "variance_scaling" else _LAWS.get(found.name)
     if law is None or 0 in shape:
         return found
-    arguments = found.arguments
-    splits = splits_of(arguments["layout"] or "OI", shape)
-    stds = {_width(arguments, split.fan_in, split.fan_out) for split in splits}
+    stds = {_width(found, split) for split in splits_of(found.arguments["layout"] or "OI", shape)}
     if len(stds) > 1:
         return found
     (std,) = stds
-    if law == "normal":
-        return Initializer("normal", std=std)
-    bound = math.sqrt(3.0) * std
-    return Initializer("uniform", a=-bound, b=bound)
+    if law == "uniform":
+        bound = math.sqrt(3.0) * std
+        return Initializer("uniform", a=-bound, b=bound)
+    if law == "truncated_normal":
+        before = std / STD_WITHIN_TWO_SIGMAS
+        return Initializer("trunc_normal", std=before, a=-2.0 * before, b=2.0 * before)
+    return Initializer("normal", std=std)
 
 
-def _width(arguments: Any, fan_in: int, fan_out: int) -> float:
-    if "gain" in arguments:
-        return float(arguments["gain"]) * math.sqrt(2.0 / max(fan_in + fan_out, 1))
-    fan = fan_in if arguments["mode"].lower() == "fan_in" else fan_out
-    return calculate_gain(arguments["nonlinearity"], arguments["a"]) / math.sqrt(fan)
+def _width(found: Initializer, split: Split) -> float:
+    """The standard deviation in a split."""
+    arguments, fan_in, fan_out = found.arguments, split.fan_in, split.fan_out
+    match found.name:
+        case "xavier_normal" | "xavier_uniform":
+            return float(arguments["gain"]) * math.sqrt(2.0 / max(fan_in + fan_out, 1))
+        case "kaiming_normal" | "kaiming_uniform":
+            gain = calculate_gain(arguments["nonlinearity"], arguments["a"])
+            return gain / math.sqrt(fan_in if arguments["mode"].lower() == "fan_in" else fan_out)
+        case "sine":
+            fan = max(fan_in, 1)
+            bound = 1.0 / fan if arguments["layer"] == "first" else math.sqrt(6.0 / fan) / arguments["omega"]
+            return bound / math.sqrt(3.0)
+    scale, mode = _SCALED.get(found.name) or (arguments["scale"], arguments["mode"].lower())
+    fans = {
+        "fan_in": fan_in,
+        "fan_out": fan_out,
+        "fan_avg": (fan_in + fan_out) / 2.0,
+        "fan_geo_avg": math.sqrt(fan_in * fan_out),
+    }
+    return math.sqrt(scale / max(fans[mode], 1.0))
 
 
 def std_of(found: Initializer, shape: tuple[int, ...]) -> float | None:

@@ -22,7 +22,7 @@ from numbainit.weights.numbers import real, real_and_imaginary, scalar
 
 _SQRT_2PI = 2.5066282746310002  # where uniform proposals over [a, b] become worse than normal ones
 _HALF_OF_THE_VARIANCE = math.sqrt(0.5)
-_STD_WITHIN_TWO_SIGMAS = 0.87962566103423978  # of N(0, 1) given that it lies in [-2, 2], as JAX and Keras write it
+STD_WITHIN_TWO_SIGMAS = 0.87962566103423978  # of N(0, 1) given that it lies in [-2, 2], as JAX and Keras write it
 _FAR = 1e9  # sigmas: alpha^2 + 4 is alpha^2 in float64 well before, and overflows far beyond
 
 MOST_NUMBERS = 9  # that a law takes
@@ -119,7 +119,7 @@ def centred_normal(std: float, dtype: np.dtype) -> Law:
 @functools.lru_cache(maxsize=256)
 def centred_trunc_normal(std: float, dtype: np.dtype) -> Law:
     """N(0, s^2) in [-2 s, 2 s], where s is such that the standard deviation *after* truncation is ``std``."""
-    before = std / _STD_WITHIN_TWO_SIGMAS
+    before = std / STD_WITHIN_TWO_SIGMAS
     finite("the bound, two standard deviations before truncation,", 2.0 * before, dtype)
     return trunc_normal(0.0, before, -2.0 * before, 2.0 * before, dtype)
 

@@ -20,6 +20,14 @@ BY_FANS = [
     ("xavier_normal", {"gain": 0.7}),
     ("xavier_uniform", {"layout": init.Layout(splits=3)}),
     ("xavier_uniform", {"gain": 2, "layout": init.Layout("IO", transposed=True)}),
+    *((name, {}) for name in ("lecun_normal", "lecun_uniform", "lecun_truncated_normal", "he_truncated_normal")),
+    ("glorot_truncated_normal", {"layout": "IO"}),
+    ("sine", {}),
+    ("sine", {"layer": "first", "omega": 10}),
+    ("variance_scaling", {}),
+    ("variance_scaling", {"scale": 0.3, "mode": "fan_avg", "distribution": "uniform"}),
+    ("variance_scaling", {"scale": 2, "mode": "fan_geo_avg", "distribution": "untruncated_normal"}),
+    ("variance_scaling", {"mode": "fan_out", "distribution": "normal", "layout": init.Layout(groups=3)}),
 ]
 
 
@@ -28,7 +36,7 @@ BY_FANS = [
 def test_values_are_the_same_bit_by_bit(name, arguments, dtype):
     found, shape = Initializer(name, **arguments), (12, 6, 3)
     plain = in_numbers(found, shape)
-    assert plain.name in ("normal", "uniform")
+    assert plain.name in ("normal", "trunc_normal", "uniform")
     got, want = (one(np.empty(shape, dtype), 5) for one in (plain, found))
     np.testing.assert_array_equal(got, want)
 

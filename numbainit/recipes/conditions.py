@@ -1,12 +1,9 @@
 """What a row of a table looks at → whether it takes a tensor: its name, rank, dtype, the kind of its module."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.maths.formats import SMALL
 from numbainit.recipes.expressions import Expression, Number
 from numbainit.recipes.patterns import Pattern
@@ -15,7 +12,11 @@ from numbainit.recipes.tensors import Tensor
 from numbainit.recipes.variables import checked_names
 
 FIELDS = ("match", "regex", "rank", "dtype", "kind", "parameter", "where")
-_DTYPES = ("float", "int", "complex")  # and single ones
+_DTYPES = (
+    *("float", "int", "complex"),  # all of a kind
+    *("bool", *(f"{sign}int{bits}" for bits in (8, 16, 32, 64) for sign in ("", "u"))),
+    *("float32", "float64", *SMALL, "complex64", "complex128"),
+)
 
 
 class Conditions:
@@ -39,7 +40,7 @@ class Conditions:
         self._dtypes = [_checked_dtype(dtype) for dtype in _several("dtype", facts)]
         self._kinds = [Pattern(kind) for kind in _several("kind", facts)]
         self._parameter = facts.get("parameter")
-        if self._parameter is not None and type(self._parameter) is not bool:
+        if "parameter" in facts and type(self._parameter) is not bool:
             raise InvalidTypeError(f"parameter is true or false, got {self._parameter!r}")
         where = None if "where" not in facts else Expression(facts["where"], condition=True)
         self._where = where and checked_names(where, declared)
@@ -81,12 +82,10 @@ def _checked_rank(rank: Any) -> int:
 
 
 def _checked_dtype(dtype: Any) -> str:
-    if isinstance(dtype, str):
-        if dtype in _DTYPES or dtype in SMALL:
-            return dtype
-        with contextlib.suppress(TypeError):
-            return np.dtype(dtype).name
-    raise InvalidValueError(f"dtype is one of {', '.join(_DTYPES)}, or a name such as float32, got {dtype!r}")
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        hint = suggestion(str(dtype), _DTYPES)
+        raise InvalidValueError(f"dtype {shown(dtype)} is not known; {hint}Known are {', '.join(_DTYPES)}")
+    return dtype
 
 
 def _is_of(dtype: str, wanted: Sequence[str]) -> bool:

@@ -31,6 +31,7 @@ RESERVED = frozenset({*CONSTANTS, *FUNCTIONS})
 _OF_SEVERAL = ("max", "min")
 _LONGEST, _DEEPEST = 500, 50  # characters, brackets and operators inside of each other
 _MOST_BITS = 1024
+LARGEST = 2**_MOST_BITS
 
 
 def _power(base: Number, exponent: Number) -> Number:
@@ -157,7 +158,7 @@ def _number(node: ast.expr, reading: _Reading, depth: int) -> _Function:
     reading.check_depth(depth)
     match node:
         case ast.Constant(int() | float() as value) if type(value) is not bool:
-            if value >= 2**_MOST_BITS:
+            if value >= LARGEST:
                 raise reading.wrong("a number is too large")
             return lambda values: value
         case ast.Name(name) if name in CONSTANTS:

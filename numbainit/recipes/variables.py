@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
-from numbainit.recipes.expressions import RESERVED, Expression, Number
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
+from numbainit.recipes.expressions import LARGEST, RESERVED, Expression, Number
 from numbainit.recipes.patterns import Pattern, dotted
 from numbainit.recipes.tensors import Tensor
 from numbainit.weights.numbers import scalar
@@ -46,8 +46,8 @@ def checked_number(name: str, value: Any) -> Number:
     if type(value) is bool:
         raise InvalidTypeError(f"{name} must be a number, got {value}")
     number = value if type(value) in (int, float) else scalar(name, value)
-    if not math.isfinite(number):
-        raise InvalidValueError(f"{name} must be a finite number, got {value!r}")
+    if not (math.isfinite(number) if isinstance(number, float) else abs(number) < LARGEST):
+        raise InvalidValueError(f"{name} must be a finite number, got {shown(value)}")
     return number
 
 

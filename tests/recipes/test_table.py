@@ -445,7 +445,10 @@ def test_what_does_not_fit_a_tensor(rule, shape, dtype, error, match):
         ({"match": [], "initializer": "ones"}, "match is an empty list"),
         ({"regex": "(", "initializer": "ones"}, "is no regex"),
         ({"match": "*", "rank": "2", "initializer": "ones"}, "rank is a whole number"),
-        ({"match": "*", "dtype": "flaot32", "initializer": "ones"}, "dtype is one of float, int"),
+        (
+            {"match": "*", "dtype": "flaot32", "initializer": "ones"},
+            "dtype 'flaot32' is not known; did you mean 'float32'",
+        ),
         ({"match": "*", "parameter": 1, "initializer": "ones"}, "parameter is true or false"),
         ({"match": "*", "where": "layers >", "initializer": "ones"}, "is no expression"),
         ({"match": "*", "where": "layrs > 1", "initializer": "ones"}, "asks for 'layrs'"),

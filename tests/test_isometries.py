@@ -102,6 +102,14 @@ def test_matrices_on_a_gpu_lie_where_they_do_on_the_host(cut):
         assert steps == [one for one in zip(other.weights.shape, other.weights.strides, strict=True) if one[0] > 1]
 
 
+def test_large_weights_in_any_memory():
+    """Copied in pieces, from what is made in another order of axes."""
+    want = init.orthogonal((3, 1_500_000), generator=1)
+    for array, layout in ((np.empty((1_500_000, 3), "f4"), "IO"), (np.empty((1_500_000, 3), "f4").T, "OI")):
+        made = init.orthogonal_(array, generator=1, layout=layout)
+        np.testing.assert_allclose(made.T if layout == "IO" else made, want, atol=1e-6)
+
+
 def test_small_floats_by_split():
     w = init.orthogonal((64, 32), dtype="bfloat16", layout=init.Layout(splits=2), generator=1).astype("f4")
     for part in np.split(w, 2):

@@ -17,11 +17,11 @@ from numbainit.memory.dtypes import is_small
 from numbainit.targets.cpu.blas import product
 from numbainit.targets.cpu.fills import filling
 from numbainit.targets.cpu.launch import limited
-from numbainit.targets.cpu.turns import parts, slices
+from numbainit.targets.cpu.turns import PIECE, parts, slices
 from numbainit.targets.cpu.views import is_regular
 from numbainit.targets.target import Filling, nothing
 from numbainit.weights import laws
-from numbainit.weights.blocks import Block
+from numbainit.weights.blocks import Block, pieces
 
 _SMALL = 1 << 17  # bytes up to which a compiled loop is quicker than calls of BLAS
 _PANEL = 128  # reflections applied together
@@ -47,8 +47,8 @@ def filling_orthogonal(weights: np.ndarray, experts: int, outputs: int, gain: fl
         for expert in work.reshape(experts, outputs, -1):
             haar(expert if expert.shape[0] >= expert.shape[1] else expert.T, gain)
         if work is not weights:
-            for part, made in zip(parts(weights), parts(work), strict=True):
-                part[...] = made
+            for index in pieces(weights.shape, PIECE):
+                weights[index] = work[index]
 
     return make
 

@@ -22,7 +22,7 @@ from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.fans import calculate_gain, checked_mode
 from numbainit.weights.laws import Law
-from numbainit.weights.layouts import LayoutLike, Split, axes_by_kind, splits_of
+from numbainit.weights.layouts import LayoutLike, Split, as_layout, axes_by_kind, splits_of
 from numbainit.weights.numbers import integer, one_of, real
 
 ByWidth = Callable[[float, np.dtype], Law]  # a standard deviation → a law around zero
@@ -85,9 +85,10 @@ def fill_icnr(
     """Sub-kernels that are all the same: each is filled for one draw, as one array of its own."""
     whole = whole_shape(array.shape, block)
     _, outputs, _, receptive = axes_by_kind(layout, len(whole))
-    if len(outputs) != 1 or not receptive:
+    if len(outputs) != 1 or not receptive or not isinstance(as_layout(layout).splits, int):
         raise InvalidValueError(
-            f"icnr_ takes a convolution's kernel with one axis of outputs, got shape {whole}, layout {shown(layout)}"
+            "icnr_ takes a convolution's kernel with one axis of outputs, without splits of unequal sizes, got shape "
+            f"{whole}, layout {shown(layout)}"
         )
     (axis,), factor = outputs, integer("upscale", upscale)
     if factor < 1 or whole[axis] % factor ** len(receptive):
@@ -98,11 +99,10 @@ def fill_icnr(
     apart = one_of("shuffle", shuffle, ("pixel_shuffle", "depth_to_space")) == "pixel_shuffle"
     count = factor ** len(receptive)
     base = _with(whole, axis, whole[axis] // count)
-    splits = variance_scaling(array.dtype, layout, base, *rule)
-    assert len(splits) == 1, "sizes of splits sum to all outputs, not to those of a sub-kernel"
+    ((_, law),) = variance_scaling(array.dtype, layout, base, *rule)
     fillings: list[Filling] = []
     for box, within in boxes_of(array, block):
-        fillings += _sub_kernels(box, whole_block(box.shape, within), base, axis, apart, splits[0][1])
+        fillings += _sub_kernels(box, whole_block(box.shape, within), base, axis, apart, law)
     run(fillings, generator)
 
 

@@ -214,7 +214,7 @@ WRONG = [
     (
         lambda g: init.icnr((8, 3, 2, 2), generator=g, layout=init.Layout("OIHW", splits=(2, 6))),
         ValueError,
-        r"splits \(2, 6\) sum to 8",
+        "without splits of unequal sizes",
     ),
 ]
 

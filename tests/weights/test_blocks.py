@@ -12,7 +12,7 @@ import pytest
 
 import numbainit as init
 import reference
-from cases import fill, thinned
+from cases import call, fill, shape_for, thinned
 
 SEED = 11
 FILLS = [
@@ -248,6 +248,26 @@ def test_flat_ranges_of_fused_projections(case):
     layout = init.Layout(splits=(case[0][0], 2 * case[0][0]))
     flat = init.xavier_uniform(ends[1] - ends[0], layout=layout, generator=1, block=init.Block(shape, flat=ends))
     np.testing.assert_array_equal(flat, init.xavier_uniform(shape, layout=layout, generator=1).ravel()[slice(*ends)])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["icnr_", "bilinear_", "forget_bias_", "hadamard_", "randomized_hadamard_", "log_arange_", "identity_", "sine_"],
+)
+def test_parts_of_shapes_that_not_all_take(name):
+    """Every flat range, and every box that begins and ends somewhere along the first and the last axis."""
+    shape = shape_for(name)
+    whole = call(name, np.empty(shape, "f4"), SEED)
+    for begin in range(0, whole.size + 1, 5):
+        for end in range(begin, whole.size + 1, 7):
+            flat = np.full(end - begin, np.nan, "f4")
+            call(name, flat, SEED, block=init.Block(shape, flat=(begin, end)))
+            np.testing.assert_array_equal(flat, whole.ravel()[begin:end])
+    for top, left in np.ndindex(shape[0], shape[-1]):
+        cut = (slice(top, shape[0]), ..., slice(left, shape[-1] - left // 2))
+        part = np.full(whole[cut].shape, np.nan, "f4")
+        call(name, part, SEED, block=init.Block(shape, (top, *[0] * (len(shape) - 2), left)))
+        np.testing.assert_array_equal(part, whole[cut])
 
 
 def test_a_flat_range_of_words_and_of_complex_numbers():

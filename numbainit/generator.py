@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -224,12 +224,15 @@ def as_generator(source: GeneratorLike) -> Generator:
     """
     if source is None:
         return default_generator
-    if isinstance(source, Generator):
-        return source
-    if isinstance(source, np.random.Generator):
-        bits = int(source.integers(0, 2**64, dtype=np.uint64))
+    given: Any = source
+    kind = type(given)  # which cannot lie, as ``__class__`` can
+    if issubclass(kind, Generator):
+        found: Generator = given
+        return found
+    if issubclass(kind, np.random.Generator):
+        bits = int(given.integers(0, 2**64, dtype=np.uint64))
         return Generator.from_key(bits % WORD, bits // WORD)
-    return Generator(source)
+    return Generator(given)
 
 
 def manual_seed(seed: "int | Sequence[int] | np.random.SeedSequence") -> Generator:

@@ -52,15 +52,16 @@ def written(seed: int | list[int]) -> str:
     return f"[{', '.join(map(written, seed))}]"
 
 
-def _seed_sequence(seed: object) -> "np.random.SeedSequence":
-    if isinstance(seed, np.random.SeedSequence):
+def _seed_sequence(seed: Any) -> "np.random.SeedSequence":
+    kind = type(seed)  # which cannot lie, as ``__class__`` can
+    if issubclass(kind, np.random.SeedSequence):
         return seed
     if seed is None:
         return np.random.SeedSequence()
-    if isinstance(seed, (str, bytes)) or not isinstance(seed, (numbers.Integral, Sequence, np.ndarray)):
+    if issubclass(kind, (str, bytes)) or not issubclass(kind, (numbers.Integral, Sequence, np.ndarray)):
         raise _wrong_seed(seed)
     try:
-        if isinstance(seed, numbers.Integral):
+        if issubclass(kind, numbers.Integral):
             return np.random.SeedSequence(_natural(seed))
         return np.random.SeedSequence([_natural(word) for word in seed])
     except InvalidValueError:
@@ -87,7 +88,7 @@ def _natural(word: object) -> int:
 def _wrong_seed(seed: object) -> InvalidTypeError:
     kind = f"{type(seed).__module__}.{type(seed).__qualname__}".removeprefix("builtins.")
     remedy = "use numbainit.Generator(seed)"
-    if isinstance(seed, str):
+    if issubclass(type(seed), str):
         remedy = "numbainit.Generator(0).fold_in(name) makes one from a name"
     return InvalidTypeError(
         "a seed or generator is a numbainit.Generator, an int, a sequence of ints, a numpy SeedSequence, "
@@ -95,12 +96,12 @@ def _wrong_seed(seed: object) -> InvalidTypeError:
     )
 
 
-def _payload(data: str | int) -> bytes:
-    if isinstance(data, str):
+def _payload(data: Any) -> bytes:
+    if issubclass(type(data), str):
         try:
             return b"s" + data.encode()
         except UnicodeEncodeError:
             raise InvalidValueError(f"fold_in takes a str that UTF-8 can encode, got {shown(data)}") from None
-    if isinstance(data, numbers.Integral):
+    if issubclass(type(data), numbers.Integral):
         return b"i" + below("fold_in data", data, 1 << 64).to_bytes(8, "little")
     raise InvalidTypeError(f"fold_in takes a str or an int, got {type(data).__name__}: name the parameter or count it")

@@ -22,7 +22,7 @@ def on_host(tensor: Any, caller: str) -> np.ndarray | None:
     torch = torch_of(tensor)
     if torch is not None:
         return _of_torch(torch, tensor, caller)
-    if is_immutable(tensor) or isinstance(tensor, (bytes, str, np.generic)):
+    if is_immutable(tensor) or issubclass(type(tensor), (bytes, str, np.generic)):
         return None
     found = (look(tensor, caller) for look in (_of_interface, _of_buffer, _of_dlpack))
     return next((array for array in found if array is not None), None)

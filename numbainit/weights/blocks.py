@@ -207,7 +207,7 @@ def whole_shape(part: tuple[int, ...], block: Block | None) -> tuple[int, ...]:
     """The shape of the whole array that a part of this shape belongs to: its own without a block."""
     if block is None:
         return part
-    if not isinstance(block, Block):
+    if not issubclass(type(block), Block):
         raise InvalidTypeError(
             f"block is a numbainit.Block(shape, start), or with flat=(begin, end), or None, got {shown(block)}"
         )

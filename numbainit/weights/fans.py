@@ -59,7 +59,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     >>> init.calculate_gain("leaky_relu", 0.2)
     1.3867504905630728
     """
-    if not isinstance(nonlinearity, str):
+    if not issubclass(type(nonlinearity), str):
         raise InvalidValueError(
             f"Unsupported nonlinearity {_as_torch_does(nonlinearity)}: use one of {', '.join(NONLINEARITIES)}"
         )
@@ -114,7 +114,7 @@ def correct_fan(shape: Sequence[int], mode: str) -> int:
 
 def checked_mode(mode: str, known: Sequence[str] = MODES) -> str:
     """``"fan_in"``, ``"fan_out"``, or what else is ``known``; case does not matter."""
-    if not isinstance(mode, str):
+    if not issubclass(type(mode), str):
         raise InvalidTypeError(f"mode must be a str, one of {list(known)}, got {type(mode).__name__} {shown(mode)}")
     name = mode if mode in known else mode.lower()
     if name not in known:

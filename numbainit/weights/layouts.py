@@ -203,16 +203,18 @@ def channels_last(ndim: int) -> str:
 
 def as_layout(layout: LayoutLike) -> Layout:
     """What users pass as ``layout=``, checked."""
-    if isinstance(layout, Layout):
-        return layout
-    if not isinstance(layout, str):
-        raise InvalidTypeError(f"layout is a str such as 'OI' or 'HWIO', or a numbainit.Layout, got {shown(layout)}")
-    return Layout(layout)
+    given: Any = layout
+    if issubclass(type(given), Layout):
+        found: Layout = given
+        return found
+    if not issubclass(type(given), str):
+        raise InvalidTypeError(f"layout is a str such as 'OI' or 'HWIO', or a numbainit.Layout, got {shown(given)}")
+    return Layout(given)
 
 
 def axes_by_kind(layout: LayoutLike, ndim: int) -> tuple[tuple[int, ...], ...]:
     """The numbers of the axes that are experts, outputs, inputs and the receptive field."""
-    return _axes(layout if isinstance(layout, str) else as_layout(layout), ndim)
+    return _axes(layout if issubclass(type(layout), str) else as_layout(layout), ndim)
 
 
 @functools.lru_cache(maxsize=256)
@@ -234,13 +236,13 @@ def _splits(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
 
 def splits_of(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
     """The ranges of a weight that have fans of their own."""
-    return _splits(layout if isinstance(layout, str) else as_layout(layout), shape)
+    return _splits(layout if issubclass(type(layout), str) else as_layout(layout), shape)
 
 
-def _checked_axes(axes: object) -> str:
-    if not isinstance(axes, str):
+def _checked_axes(axes: Any) -> str:
+    if not issubclass(type(axes), str):
         raise InvalidTypeError(f"the axes of a layout are a str such as 'OI' or 'HWIO', got {shown(axes)}")
-    letters = axes.upper()
+    letters: str = axes.upper()
     if not (axes.isascii() and axes.isalpha()) or "O" not in letters or "I" not in letters:
         raise InvalidValueError(
             f"layout {shown(axes)} needs an O (outputs), an I (inputs), and a letter for each other axis: E for "
@@ -260,7 +262,7 @@ def _natural(size: SupportsIndex) -> int:
 
 
 def _checked_splits(splits: Any) -> int | tuple[int, ...]:
-    if isinstance(splits, str) or not hasattr(splits, "__len__"):
+    if issubclass(type(splits), str) or not hasattr(splits, "__len__"):
         return _positive("splits", splits)
     try:
         sizes = list(splits)

@@ -4,6 +4,7 @@ The only place where numbers are taken from users. An object may raise what it l
 then it is none.
 """
 
+import itertools
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
+
+_MOST = 1 << 16  # numbers of a sequence: far more than an array has axes
 
 
 def whole(value: Any) -> int:
@@ -28,7 +31,7 @@ def whole(value: Any) -> int:
     if type(value) is int:
         return value
     try:
-        if isinstance(value, (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
+        if issubclass(type(value), (bool, np.bool_)) or str(getattr(value, "dtype", None)) in ("bool", "torch.bool"):
             raise TypeError("a truth value is no number")
         return int(operator.index(value))
     except Exception:
@@ -45,10 +48,12 @@ def integer(name: str, value: Any) -> int:
 
 def wholes(values: Any) -> tuple[int, ...]:
     """A sequence of whole numbers as a tuple; a TypeError for everything else, text included."""
-    if isinstance(values, (str, bytes, bytearray)):
+    if issubclass(type(values), (str, bytes, bytearray)):
         raise TypeError("text is no sequence of numbers")
     try:
-        several = list(values)
+        several = list(itertools.islice(values, _MOST + 1))
+        if len(several) > _MOST:
+            raise OverflowError
     except Exception:
         raise TypeError(f"{type(values).__name__} is no sequence of whole numbers") from None
     return tuple(map(whole, several))
@@ -59,7 +64,7 @@ def scalar(name: str, value: object) -> float:
     if type(value) is float:
         return value
     try:
-        if type(value) is not int and (isinstance(value, (str, bytes, bytearray)) or not _is_real(value)):
+        if type(value) is not int and (issubclass(type(value), (str, bytes, bytearray)) or not _is_real(value)):
             raise TypeError
         return float(value)  # type: ignore[arg-type]
     except Exception:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from numbainit.recipes import Fill
+from numbainit.recipes import Fill, Formula
 
 _MOST = 20_000  # elements of a tensor that are compared
 _ROUNDED = 1 + 1e-6  # of a bound, in float32
@@ -25,7 +25,7 @@ def fans(shape, layout=None):
 
 def law(weight):
     """Part → ``(name, *numbers)``; the whole is None. What is computed otherwise is ``{None: ("computed",)}``."""
-    if weight.computed:
+    if weight.computed or any(isinstance(step, Formula) for step in weight.steps):
         return {None: ("computed",)}
     found = {}
     for step in weight.steps:

@@ -128,7 +128,7 @@ def _write(
     with safetensors.create(result.path, parameters, metadata) as tensors:
         for name, array in tensors.items():
             begin = time.perf_counter()
-            make(recipe[name], name, array, root)
+            make(recipe[name], name, array, root, None, recipe)
             result.fill_seconds += time.perf_counter() - begin
             result.add(recipe[name].label, array)
             advance(array.nbytes)

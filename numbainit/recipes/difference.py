@@ -59,7 +59,7 @@ def _are_alike(mine: Step, theirs: Step, shape: tuple[int, ...], rtol: float) ->
     if isinstance(mine, Change) and isinstance(theirs, Change):
         return (mine.name, mine.part) == (theirs.name, theirs.part) and _are_close(mine.number, theirs.number, rtol)
     if not (isinstance(mine, Fill) and isinstance(theirs, Fill)):
-        return False
+        return mine == theirs
     first, second = in_numbers(mine.initializer, shape), in_numbers(theirs.initializer, shape)
     if dataclasses.replace(mine, initializer=second) != dataclasses.replace(theirs, initializer=second):
         return False

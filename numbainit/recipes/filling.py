@@ -1,9 +1,10 @@
 """A weight, its name and an array → the array filled, step by step.
 
-Fills go straight into the array, whatever its memory, where no number changes them afterwards.
+Fills go straight into the array, whatever its memory, where nothing changes them afterwards.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.memory.arrays import described, writable
 from numbainit.memory.dtypes import Fillable
-from numbainit.recipes.steps import CHANGES, Change, Fill, Part, Step, Weight
+from numbainit.recipes import formulas
+from numbainit.recipes.steps import CHANGES, Change, Fill, Formula, Part, Step, Weight
 from numbainit.weights.blocks import Block
 
 MATRICES = ("orthogonal", "sparse")  # which are one as a whole
+_NONE: Mapping[str, Weight] = MappingProxyType({})
 
 
 def check_writable(array: Any) -> None:
@@ -36,6 +39,14 @@ def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> Non
             _check_fill(step, shape, dtype)
 
 
+def check_formulas(weight: Weight, others: Mapping[str, Weight]) -> None:
+    """Raise if a formula has no value that fits."""
+    for step in weight.steps:
+        if isinstance(step, Formula):
+            part = weight.shape if step.part is None else tuple(stop - start for start, stop in step.part)
+            formulas.check(step.text, part, part if step.of is None else others[step.of].shape)
+
+
 def _check_fill(step: Fill, shape: tuple[int, ...], dtype: np.dtype) -> None:
     found = step.initializer
     if dtype.kind in "biu" and not found.draws:
@@ -48,18 +59,26 @@ def _check_fill(step: Fill, shape: tuple[int, ...], dtype: np.dtype) -> None:
 def can_be_cut(weight: Weight) -> bool:
     """Whether a piece of it is made at the cost of its own elements."""
     fills = [step.initializer for step in weight.steps if isinstance(step, Fill)]
-    return all(found.takes_block and found.name not in MATRICES for found in fills)
+    has_formula = any(isinstance(step, Formula) for step in weight.steps)
+    return not has_formula and all(found.takes_block and found.name not in MATRICES for found in fills)
 
 
-def make(weight: Weight, name: str, array: Any, root: Generator, piece: Part | None = None) -> None:
+def make(
+    weight: Weight,
+    name: str,
+    array: Any,
+    root: Generator,
+    piece: Part | None = None,
+    others: Mapping[str, Weight] = _NONE,
+) -> None:
     """Fill the array of a name: all steps, in float32 where small floats are to be rounded once.
 
     ``array`` is all of the tensor, or a piece, the first index along each axis and the one behind the last: its values
-    are those of the whole.
+    are those of the whole. ``others`` are the weights of the recipe, which formulas may be of.
     """
     array = array.detach() if hasattr(array, "detach") else array  # parts of a leaf are in no graph
     dtype = described(array, "apply").dtype
-    changed = any(isinstance(step, Change) for step in weight.steps)
+    changed = not all(isinstance(step, Fill) for step in weight.steps)
     small = dtype.kind not in "biu" and dtype.itemsize < 4
     maker = _Maker(name, root, weight.shape, piece or tuple((0, size) for size in weight.shape))
     if not changed and not (small and len(weight.steps) > 1):
@@ -67,15 +86,32 @@ def make(weight: Weight, name: str, array: Any, root: Generator, piece: Part | N
             assert isinstance(step, Fill)
             maker.fill(step, array, dtype)
         return
+    if any(isinstance(step, Formula) for step in weight.steps) and maker.sizes != weight.shape:
+        whole = np.empty(weight.shape, np.float32 if small else dtype)
+        make(weight, name, whole, root, None, others)
+        _copy(whole[maker.index], array)
+        return
     wide = np.empty(maker.sizes, np.float32 if small else dtype)
     if not weight.is_whole:
         _copy(array, wide)
     for step in weight.steps:
         if isinstance(step, Fill):
             maker.fill(step, wide, wide.dtype)
-        elif (part := maker.part(step.part, wide)) is not None:
+        elif (part := maker.part(step.part, wide)) is None:
+            continue
+        elif isinstance(step, Change):
             CHANGES[step.name](part, wide.dtype.type(step.number), out=part)
+        else:
+            _compute(step, part, root, others)
     _copy(wide, array)
+
+
+def _compute(step: Formula, part: np.ndarray, root: Generator, others: Mapping[str, Weight]) -> None:
+    dtype, x = np.dtype(step.dtype or part.dtype), part
+    if step.of is not None:
+        x = np.empty(others[step.of].shape, dtype)
+        make(others[step.of], step.of, x, root)
+    part[...] = formulas.evaluate(step.text, dtype, x, max(x.size, part.size))
 
 
 def _copy(source: Any, target: Any) -> None:
@@ -96,6 +132,7 @@ class _Maker:
     def __init__(self, name: str, root: Generator, shape: tuple[int, ...], piece: Part) -> None:
         self._name, self._root, self._shape, self._piece = name, root, shape, piece
         self.sizes = tuple(stop - start for start, stop in piece)
+        self.index = tuple(slice(*ends) for ends in piece)
 
     def part(self, part: Part | None, array: Any) -> Any:
         """What lies of a part in the array; None if nothing does."""

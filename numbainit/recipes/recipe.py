@@ -1,8 +1,8 @@
 """The name of each tensor of a model → how its values are made: a recipe, recorded from code or made by rules.
 
 It needs nothing but arrays: what :func:`numbainit.torch.record` has seen of a torch model fills the weights of a JAX or
-a NumPy model too, with the values that the torch model gets. What is neither drawn nor constant, nor these changed by a
-factor or a summand, it can describe, but not make.
+a NumPy model too, with the values that the torch model gets: draws, constants, numbers and formulas that change them.
+What these cannot say it can describe, but not make.
 """
 
 import fnmatch
@@ -16,9 +16,9 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
 from numbainit.recipes import toml
 from numbainit.recipes.difference import Difference, are_alike
-from numbainit.recipes.filling import check, check_writable, make
+from numbainit.recipes.filling import check, check_formulas, check_writable, make
 from numbainit.recipes.folding import aligned, folded
-from numbainit.recipes.steps import Weight
+from numbainit.recipes.steps import Formula, Weight
 from numbainit.recipes.tensors import Held, held_by
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
 
@@ -60,6 +60,13 @@ class Recipe(Mapping[str, Weight]):
         for name, of in self.ties.items():
             if name in self._weights or of not in self._weights:
                 raise InvalidValueError(f"{name!r} cannot be tied to {of!r}: that is no weight, or this is one itself")
+        for name, weight in self._weights.items():
+            for step in weight.steps:
+                source = step.of if isinstance(step, Formula) else None
+                if source is not None and (source not in self._weights or not self._weights[source].makes_itself):
+                    raise InvalidValueError(
+                        f"{name!r} has a formula of {source!r}: that is no weight that can be made by itself"
+                    )
 
     def __getitem__(self, name: str) -> Weight:
         return self._weights[name]
@@ -150,7 +157,7 @@ class Recipe(Mapping[str, Weight]):
         for tensor, array, put in plan:
             new = np.empty(tensor.shape, tensor.numpy_dtype) if put else array
             name = self.ties.get(tensor.name, tensor.name)
-            make(self[name], name, new, root)
+            make(self[name], name, new, root, None, self)
             if put:
                 put(new)
         return holding.result()
@@ -172,7 +179,7 @@ class Recipe(Mapping[str, Weight]):
             )
         if not held.tensor.size or not can:
             return False
-        _check(weight, held, known)
+        _check(weight, held, known, self)
         return True
 
     def to_json(self) -> str:
@@ -221,7 +228,7 @@ class Recipe(Mapping[str, Weight]):
             raise InvalidValueError(f"this recipe cannot be read: {error!r}") from None
 
 
-def _check(weight: Weight, held: Held, known: set[Any]) -> None:
+def _check(weight: Weight, held: Held, known: set[Any], others: Mapping[str, Weight]) -> None:
     """Raise what filling would, before any tensor is filled; ``known`` are what was checked already."""
     try:
         if held.put is None:
@@ -229,6 +236,7 @@ def _check(weight: Weight, held: Held, known: set[Any]) -> None:
         key = id(weight.steps), held.tensor.dtype
         if key not in known:
             check(weight.steps, weight.shape, held.tensor.numpy_dtype)
+            check_formulas(weight, others)
             known.add(key)
     except (InvalidTypeError, InvalidValueError) as error:
         raise type(error)(f"{held.tensor.name!r}: {error}") from None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from numbainit.initializers import Initializer
-from numbainit.recipes.steps import CHANGES, Change, Fill, Step, Weight
+from numbainit.recipes.steps import CHANGES, Change, Fill, Formula, Step, Weight
 
 
 def weight_to_dict(weight: Weight) -> dict[str, Any]:
@@ -18,8 +18,11 @@ def _step_to_dict(step: Step) -> dict[str, Any]:
     part = {} if step.part is None else {"part": [list(ends) for ends in step.part]}
     if isinstance(step, Change):
         return {"change": step.name, "number": step.number, **part}
-    more = ({"draw": step.draw} if step.draw else {}) | ({} if step.of is None else {"of": step.of})
-    return {"initializer": step.initializer.to_dict(), **part, **more}
+    if isinstance(step, Formula):
+        more = {"of": step.of, "dtype": step.dtype}
+        return {"formula": step.text, **part, **{key: value for key, value in more.items() if value is not None}}
+    notes = ({"draw": step.draw} if step.draw else {}) | ({} if step.of is None else {"of": step.of})
+    return {"initializer": step.initializer.to_dict(), **part, **notes}
 
 
 def weight_from_dict(facts: Mapping[str, Any]) -> Weight:
@@ -35,4 +38,6 @@ def _step_from_dict(facts: Mapping[str, Any]) -> Step:
         if facts["change"] not in CHANGES:
             raise ValueError(f"no change is named {facts['change']!r}")
         return Change(facts["change"], float(facts["number"]), box)
+    if "formula" in facts:
+        return Formula(facts["formula"], box, facts.get("of"), facts.get("dtype"))
     return Fill(Initializer.from_dict(facts["initializer"]), box, int(facts.get("draw", 0)), facts.get("of"))

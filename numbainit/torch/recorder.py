@@ -6,20 +6,23 @@ The code runs on the meta device: nothing is drawn, no memory is needed.
 import contextlib
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 
 from numbainit.errors import InvalidTypeError
-from numbainit.recipes import Fill, Recipe, Weight
+from numbainit.recipes import Fill, Formula, Recipe, Weight
+from numbainit.recipes.steps import Step
 from numbainit.torch import swapped
 from numbainit.torch.context import flags_off
 from numbainit.torch.locations import view_of
-from numbainit.torch.names import Named, checked_module, named_tensors, tied_names
-from numbainit.torch.recording import OnMeta, RecordingMode
+from numbainit.torch.names import Named, Renamed, checked_module, named_tensors, tied_names
+from numbainit.torch.on_meta import OnMeta
+from numbainit.torch.recording import RecordingMode
 from numbainit.torch.settling import has_memory
-from numbainit.torch.sheets import Arrival, Region, UnsayableError, piece_of
+from numbainit.torch.sheets import Region, UnsayableError, piece_of
+from numbainit.torch.steps import Destination
 from numbainit.torch.stopgaps import kept_generators
 
 _MOST = 200
@@ -28,6 +31,8 @@ _MOST = 200
 def record(
     model: "torch.nn.Module | Callable[[], torch.nn.Module]",
     init: "Callable[[torch.nn.Module], Any] | None" = None,
+    names: Renamed = None,
+    aliases: Mapping[str, str] | None = None,
 ) -> Recipe:
     """What a model's own code does to initialize it, as a recipe: without values, without memory.
 
@@ -39,12 +44,14 @@ def record(
     init : callable, optional
         Called with the module, inside of what :class:`keyed` is for values: ``lambda model: model.init_weights()``. A
         module needs one.
+    names, aliases
+        As for :class:`keyed`: a tensor's random fills are then ``of`` the name that its generator comes from.
 
     Returns
     -------
     Recipe
-        Name of each parameter and buffer → its :class:`~numbainit.recipes.Weight`: initializers, constants, and
-        factors and summands on them; what is computed otherwise is described, and cannot be made from the recipe.
+        Name of each parameter and buffer → its :class:`~numbainit.recipes.Weight`: initializers, constants, numbers
+        and formulas that change them; what these cannot say is described, and cannot be made from the recipe.
 
     Raises
     ------
@@ -73,24 +80,26 @@ def record(
                 "record of a module needs the code that initializes it: pass init=lambda model: model.init_weights(), "
                 "or instead of the module what constructs it"
             )
-        return _initialized(_without_memory(checked_module(model, "record")), init)
+        return _initialized(_without_memory(checked_module(model, "record")), init, names, aliases)
     if not callable(model):
         raise InvalidTypeError(f"record takes a module or what constructs one, got {model!r}")
     mode = RecordingMode()
     with _recording(mode):
         made = checked_module(model(), "record")
-    constructed = _recipe(mode, made)
-    return constructed if init is None else _after(constructed, _initialized(made, init))
+    constructed = _recipe(mode, made, names, aliases)
+    return constructed if init is None else _after(constructed, _initialized(made, init, names, aliases))
 
 
-def _initialized(model: torch.nn.Module, init: Callable[[torch.nn.Module], Any]) -> Recipe:
+def _initialized(
+    model: torch.nn.Module, init: Callable[[torch.nn.Module], Any], names: Renamed, aliases: Any
+) -> Recipe:
     mode = RecordingMode()
     for one in named_tensors(model):
         if has_memory(one.tensor):
             mode.name(one.tensor, one.name, True)
     with flags_off(model), _recording(mode):
         init(model)
-    return _recipe(mode, model)
+    return _recipe(mode, model, names, aliases)
 
 
 @contextlib.contextmanager
@@ -123,8 +132,8 @@ def _without_memory(model: torch.nn.Module) -> torch.nn.Module:
     return copy.deepcopy(model, memo)
 
 
-def _recipe(mode: RecordingMode, model: torch.nn.Module) -> Recipe:
-    found = named_tensors(model)
+def _recipe(mode: RecordingMode, model: torch.nn.Module, names: Renamed, aliases: Mapping[str, str] | None) -> Recipe:
+    found = named_tensors(model, names, aliases)
     regions = {}
     for one in found:
         sheet = mode.sheets.get(one.tensor) if has_memory(one.tensor) else None
@@ -132,7 +141,31 @@ def _recipe(mode: RecordingMode, model: torch.nn.Module) -> Recipe:
             known = next((region for region in sheet.regions if region.view == view_of(one.tensor)), None)
             regions[one.name] = known or mode.name(one.tensor, one.name, False)
     weights = {one.name: _weight(mode, one, regions.get(one.name)) for one in found}
-    return Recipe(weights, tied_names(model))
+    keys = {one.name: one.key for one in found}
+    return Recipe({name: _keyed(name, one, keys) for name, one in _of_known(weights).items()}, tied_names(model))
+
+
+def _keyed(name: str, weight: Weight, keys: Mapping[str, str]) -> Weight:
+    """The same with fills of the names that generators come from."""
+
+    def keyed(step: Step) -> Step:
+        if not isinstance(step, Fill) or not step.initializer.draws:
+            return step
+        key = keys.get(step.of or name, step.of)
+        return _with(step, of=None if key == name else key)
+
+    return _with(weight, steps=tuple(map(keyed, weight.steps)))
+
+
+def _of_known(weights: dict[str, Weight]) -> dict[str, Weight]:
+    """The same, but for formulas of what cannot be made by itself: these are computed."""
+    known = dict(weights)
+    for name, weight in weights.items():
+        sources = [step.of for step in weight.steps if isinstance(step, Formula) and step.of is not None]
+        unknown = [of for of in sources if of not in weights or not weights[of].makes_itself]
+        if unknown:
+            known[name] = _with(weight, steps=(), computed=f"{weight.label}, which is not known by itself")
+    return known
 
 
 def _weight(mode: RecordingMode, one: Named, region: Region | None) -> Weight:
@@ -142,7 +175,7 @@ def _weight(mode: RecordingMode, one: Named, region: Region | None) -> Weight:
     if region is None:
         return _with(weight, computed="its memory comes from elsewhere: loaded, or made by another library")
     try:
-        steps = Arrival(region, None, 0).known(piece_of(mode.sheets.of(one.tensor), one.tensor))
+        steps = Destination(region, None, 0).known(piece_of(mode.sheets.of(one.tensor), one.tensor))
     except UnsayableError as error:
         text = str(error)
         return _with(weight, computed=text if len(text) <= _MOST else text[: _MOST - 1] + "…")
@@ -156,11 +189,13 @@ _with = dataclasses.replace
 
 def _after(first: Recipe, then: Recipe) -> Recipe:
     """One recipe after another: what the second leaves as it is, or changes in part, is made by the first before."""
+    written = {name for name, weight in then.items() if weight.steps or weight.computed}
     weights = {}
     for name, weight in then.items():
         before = first.get(name)
         if before is not None and not weight.computed and not weight.is_whole:
-            steps = () if before.computed else before.steps + weight.steps
-            weight = _with(weight, steps=steps, computed=before.computed)
+            stale = any(isinstance(step, Formula) and step.of in written for step in before.steps)
+            computed = f"{before.label}, as it was before" if stale else before.computed
+            weight = _with(weight, steps=() if computed else before.steps + weight.steps, computed=computed)
         weights[name] = weight
     return Recipe(weights, then.ties)

@@ -9,7 +9,7 @@ import pytest
 
 import numbainit as init
 import torch_models
-from numbainit.recipes import Change, Fill, Recipe
+from numbainit.recipes import Change, Fill, Formula, Recipe
 
 pytestmark = pytest.mark.full
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
@@ -28,6 +28,15 @@ def equal(one, other):
     return one.shape == other.shape and torch.equal(torch.nan_to_num(one, 7.0), torch.nan_to_num(other, 7.0))
 
 
+def near(one, other, weight):
+    """Formulas: but for the last bits of torch's functions, which an angle of up to 1,500 makes more of."""
+    if not any(isinstance(step, Formula) for step in weight.steps):
+        return equal(one, other)
+    angle = 1500 if any("sin(" in step.text for step in weight.steps if isinstance(step, Formula)) else 1
+    eps = torch.finfo(one.dtype).eps if one.is_floating_point() else 0
+    return torch.allclose(one.double(), other.double(), rtol=4 * eps, atol=angle * eps)
+
+
 def check(recipe, model, computed=()):
     """All tensors of a model but those that are computed are what the recipe makes."""
     want = tensors(model)
@@ -40,7 +49,7 @@ def check(recipe, model, computed=()):
     for name, tensor in want.items():
         assert tensor.dtype == getattr(torch, recipe[name].dtype)
         if name not in left:
-            assert equal(got[name], tensor), f"{name}: {recipe[name].label}"
+            assert near(got[name], tensor, recipe[name]), f"{name}: {recipe[name].label}"
 
 
 def check_built(make, computed=()):
@@ -65,7 +74,7 @@ def test_models(name):
     make, code = torch_models.MODELS[name]
     computed = [tensor for tensor, weight in record(make).items() if weight.computed]
     recipe = check_built(make, computed)
-    assert len(computed) <= {"transformers Mamba": 4, "transformers Mamba-2": 4}.get(name, 3)
+    assert all(one.endswith(".relative_position_index") for one in computed)
     assert recipe.names("untouched") == ()
     if code:
         model = make()
@@ -118,12 +127,14 @@ class Odd(nn.Module):
 
 
 def test_what_constructors_do():
-    recipe = check_built(Odd, ("twice", "power", "position", "literal", "slices"))
+    recipe = check_built(Odd, ("twice", "slices"))
     assert recipe["scaled"].steps == (Fill(init.Initializer("normal")), Change("mul", 0.5), Change("add", 1.0))
     assert recipe["ones"].label == f"constant(val={float(np.float32(1e-6))!r})"
     assert recipe["copy.weight"].steps[0].of == "first.weight"
     assert recipe["padded.weight"].label == "normal(); [2:3, 0:3] zeros()"
-    assert recipe["power"].label == "computed: exp(uniform())"
+    assert recipe["power"].label == "uniform(); exp(x)"
+    assert recipe["position"].label == "arange(4)"
+    assert recipe["literal"].label == "array(1, 2)"
     assert recipe["other"].steps[0].of == "one"
     assert recipe["empty"].status == "untouched"
     assert recipe["low.weight"].dtype == "bfloat16"
@@ -165,8 +176,8 @@ CODES = {
     "twice": (lambda m: (m.reset_parameters(), m.reset_parameters()), ()),
     "seen": (lambda m: (nn.init.normal_(m.weight), m.weight.mean(), nn.init.normal_(m.weight)), ()),
     "scaled": (lambda m: nn.init.normal_(m.weight).data.mul_(0.3).sub_(1).div_(7), ()),
-    "alpha": (lambda m: nn.init.normal_(m.weight).data.add_(1, alpha=2), ("weight",)),
-    "clamped": (lambda m: nn.init.normal_(m.weight).data.clamp_(-1, 1), ("weight",)),
+    "alpha": (lambda m: nn.init.normal_(m.weight).data.add_(1, alpha=2), ()),
+    "clamped": (lambda m: nn.init.normal_(m.weight).data.clamp_(-1, 1), ()),
     "rounded": (lambda m: m.weight.data.copy_(torch.randn(5, 6).half()), ("weight",)),
     "double": (lambda m: m.weight.data.copy_(torch.randn(5, 6).double()), ("weight",)),
     "drawn double": (lambda m: m.weight.data.copy_(torch.randn(5, 6, dtype=torch.float64)), ("weight",)),
@@ -293,6 +304,92 @@ def not_sayable():
     )
 
 
+@_made("rotary", "wide", "decay", "slopes", "sinusoid", "padded", "a_log", "heads", "even", "steps")
+def tables():
+    """What models compute instead of drawing."""
+    positions, frequencies = torch.arange(20.0), torch.exp(torch.arange(0, 8, 2) * -(math.log(100.0) / 8))
+    angles = positions[:, None] * frequencies[None, :]
+    padded = torch.cat([angles.sin(), angles.cos()], dim=1).view(20, -1)
+    padded[3, :] = 0
+    return (
+        1.0 / (10000 ** (torch.arange(0, 16, 2, dtype=torch.int64).float() / 16)),
+        (10000 ** -(torch.arange(0, 16, 2, dtype=torch.float64) / 16)).to(torch.float32),
+        (1 - torch.exp(torch.linspace(math.log(1 / 32), math.log(1 / 512), 6))).log(),
+        torch.pow(2.0, -torch.arange(1, 5) * 2.0).view(1, 4, 1, 1),
+        torch.stack([angles.sin(), angles.cos()], dim=-1),
+        padded.float(),
+        torch.log(torch.arange(1, 5, dtype=torch.float32)[None, :].expand(6, -1).contiguous()).reshape(2, 3, 4),
+        torch.rsqrt(torch.arange(1, 5).float()).clamp(min=0.55, max=0.9).sqrt().abs(),
+        torch.arange(6).repeat_interleave(1).float() + torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+        torch.linspace(0, 1, 7) ** 2 / 3 - 1,
+    )
+
+
+@_made("dt", "low", "scaled", "centred", "twice", "logit", "norm", "of_a", "shifted")
+def functions_of_random_values():
+    dt = torch.exp(torch.rand(40) * (math.log(0.1) - math.log(1e-3)) + math.log(1e-3)).clamp(min=1e-4)
+    first = nn.Parameter(torch.randn(4, 5))
+    uniform = torch.rand(40) * 0.98 + 0.01
+    return (
+        dt + torch.log(-torch.expm1(-dt)),
+        torch.rand(40).add(1).log().bfloat16(),
+        torch.randn(4, 5) * torch.arange(1, 6),
+        torch.rand(40).sub_(0.5).tanh_().mul_(2),
+        torch.rand(40) ** 2 + 1,
+        torch.log(uniform) - torch.log1p(-uniform),
+        first,
+        first.norm(dim=1, keepdim=True),
+        2 - torch.rand(40).cos(),
+    )
+
+
+def buffers():
+    made = nn.Linear(3, 2)
+    made.register_buffer("mask", torch.tril(torch.ones(6, 6, dtype=torch.bool)).view(1, 1, 6, 6))
+    made.register_buffer("upper", torch.triu(torch.full((5, 5), -math.inf), diagonal=1))
+    made.register_buffer("ids", torch.arange(16).expand((1, -1)))
+    made.register_buffer("offset", torch.arange(16, dtype=torch.int32) * 2 + 1)
+    made.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1))
+    made.register_buffer("pairs", torch.stack(torch.meshgrid(torch.arange(3), torch.arange(4), indexing="ij"), dim=-1))
+    return made
+
+
+def positional_encoding():
+    """As tutorials have it."""
+    made = nn.Module()
+    position, pe = torch.arange(50).unsqueeze(1), torch.zeros(50, 1, 16)
+    frequency = torch.exp(torch.arange(0, 16, 2) * (-math.log(10000.0) / 16))
+    pe[:, 0, 0::2] = torch.sin(position * frequency)
+    pe[:, 0, 1::2] = torch.cos(position * frequency)
+    made.register_buffer("pe", pe)
+    made.tiled = nn.Parameter(torch.arange(6.0).view(2, 3).repeat(4, 2, 1))
+    made.rows = nn.Parameter(torch.log(torch.arange(1, 4).float()).repeat(5, 1))
+    return made
+
+
+@_made("a", "b", "c", "d", "e")
+def tables_that_no_formula_says():
+    half, thirds = torch.zeros(6, 4), torch.zeros(6, 4)
+    half[:, 0::2] = torch.arange(6.0)[:, None]
+    thirds[:, 0::3] = torch.ones(6, 2)
+    thirds[:, 1::3] = torch.arange(6.0)[:, None]
+    return (
+        half,
+        thirds,
+        torch.arange(4.0).roll(1),
+        torch.arange(12.0).view(3, 4).T.contiguous(),
+        torch.tensor([*range(100)], dtype=torch.float32) * 2,
+    )
+
+
+def small_tables():
+    """Rounded after each operation: a formula would be too good."""
+    made = nn.Module()
+    made.table = nn.Parameter(torch.arange(1, 9, dtype=torch.bfloat16).log().exp())
+    made.wide = nn.Parameter(torch.arange(1, 9, dtype=torch.float32).log().bfloat16())
+    return made
+
+
 def dirac():
     made = nn.Conv1d(3, 3, 3)
     nn.init.dirac_(made.weight)
@@ -317,19 +414,45 @@ def gates():
         (one_after_another, ()),
         (orders, ()),
         (equal_values, ()),
-        (what_has_owners, ("a", "b")),
+        (what_has_owners, ()),
         (not_sayable, ("a", "b", "c", "d", "e")),
+        (tables, ()),
+        (functions_of_random_values, ()),
+        (buffers, ()),
+        (positional_encoding, ()),
+        (tables_that_no_formula_says, ("a", "b", "c", "d", "e")),
+        (small_tables, ("table",)),
         (dirac, ()),
         (gates, ()),
         (lambda: nn.Linear(3, 4).half(), ()),
         (lambda: nn.Linear(3, 4).half().float(), ("weight", "bias")),
         (lambda: nn.Embedding(50, 3, padding_idx=0).bfloat16(), ()),
         (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 3), ()),
-        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 6)), ("parametrizations.weight.original0",)),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(8, 6)), ()),
     ],
 )
 def test_ways_to_make_a_parameter(make, computed):
     check_built(make, computed)
+
+
+def test_formulas_are_short_and_steps_are_cut_where_they_can():
+    found = record(functions_of_random_values)
+    log = math.log(0.1) - math.log(1e-3), math.log(1e-3)
+    start = f"uniform(); mul({log[0]!r}); add({log[1]!r}); exp(x); max(x, 0.0001); "
+    assert found["dt"].label == start + "x + log(-expm1(-x))"
+    assert found["logit"].label == "uniform(); mul(0.98); add(0.01); log(x) - log1p(-x)"
+    assert found["of_a"].label == "reshape(norm(x, 1), 4, 1) of norm"
+    assert found["scaled"].label == "normal(); x * arange(1, 6)"
+    found = record(tables)
+    assert found["rotary"].label == "1 / 10000 ** (arange(0, 16, 2) / 16)"
+    assert found["wide"].label == "10000 ** -(arange(0, 16, 2) / 16) in float64"
+    assert found["a_log"].label == "log(arange(1, 5))"
+    assert found["padded"].label.endswith("; [3:4, 0:8] zeros()")
+    assert found.names("constant") == tuple(found)
+    found = record(buffers)
+    assert found["mask"].label == "tril(full(True, 6, 6))"
+    assert found["mean"].label == "reshape(array(0.485, 0.456, 0.406), 3, 1, 1)"
+    assert found["ids"].label == "arange(16)"
 
 
 def test_inside_of_a_keyed_context():
@@ -345,6 +468,37 @@ def test_lazy_modules():
     recipe = record(lambda: nn.Sequential(nn.LazyLinear(3), nn.Linear(3, 2)))
     assert recipe["0.weight"].label == "computed: it has no shape yet"
     assert recipe["1.weight"].status == "drawn"
+
+
+def test_names_and_aliases_are_those_of_keyed():
+    """A stage of a pipeline, whose layers count from its own first, and whose head is tied to another stage's."""
+
+    def make():
+        stage = nn.ModuleDict({"layers": nn.ModuleList(nn.Linear(4, 4) for _ in range(2)), "head": nn.Linear(4, 9)})
+        stage.copy = copy.deepcopy(stage.layers[0])
+        return stage
+
+    def code(model):
+        for module in (*model.layers, model["head"]):
+            module.reset_parameters()
+
+    names = {f"layers.{n}.{kind}": f"layers.{n + 6}.{kind}" for n in range(2) for kind in ("weight", "bias")}
+    options = {"names": lambda name: names.get(name, name), "aliases": {"head.weight": "embedding.weight"}}
+    recipe = record(make, **options)
+    check(recipe, build(make, 0, **options))
+    assert recipe["layers.1.weight"].steps[0].of == "layers.7.weight"
+    assert recipe["copy.weight"].steps[0].of == "layers.6.weight"
+    assert recipe["head.weight"].steps[0].of == "embedding.weight"
+    model = make()
+    both, alone = record(make, code, **options), record(model, code, **options)
+    with keyed(model, 0, **options):
+        code(model)
+    assert both == recipe
+    got = {name: torch.empty(weight.shape) for name, weight in alone.items() if weight.steps}
+    alone.apply(got, 0)
+    assert all(torch.equal(one, tensors(model)[name]) for name, one in got.items())
+    with pytest.raises(init.InvalidValueError, match=r"names gives 'x' for 'weight' and for 'bias'"):
+        record(lambda: nn.Linear(3, 2), names=lambda name: "x")
 
 
 def test_both_a_constructor_and_code():
@@ -366,6 +520,28 @@ def test_both_a_constructor_and_code():
     assert recipe["1.bias"].label == "uniform(a=-0.5, b=0.5); mul(2.0)"
     assert record(model, code)["1.bias"].label == "untouched; mul(2.0)"
     assert record(model, code)["1.bias"].status == "computed"
+
+
+def test_what_a_formula_is_of_may_change_later():
+    def make():
+        return nn.utils.parametrizations.weight_norm(nn.Linear(8, 6))
+
+    norm, direction = "parametrizations.weight.original0", "parametrizations.weight.original1"
+
+    def refill(model):
+        nn.init.normal_(model.get_parameter(direction))
+
+    def renew(model, then=lambda model: None):
+        refill(model)
+        model.get_parameter(norm).data.copy_(model.get_parameter(direction).norm(dim=1, keepdim=True))
+        then(model)
+
+    assert record(make, refill).names("computed") == (norm,)  # that of the old direction
+    recipe = check_keyed(make(), renew)
+    assert recipe[norm].label == f"reshape(norm(x, 1), 6, 1) of {direction}"
+    assert record(make, renew)[norm] == recipe[norm]
+    check_keyed(make(), lambda model: renew(model, refill), (norm,))
+    check_keyed(make(), lambda model: model.get_parameter(norm).data.copy_(model.bias[:, None]), (norm,))
 
 
 class Looking(nn.Module):

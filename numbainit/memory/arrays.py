@@ -10,7 +10,7 @@ from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.memory.device import DeviceArray, on_device
 from numbainit.memory.dtypes import FLOATS, NO_ZERO, Fillable, part_of
 from numbainit.memory.host import on_host
-from numbainit.memory.libraries import library_of
+from numbainit.memory.libraries import hint_for_module, library_of
 from numbainit.memory.sharded import ShardedArray, on_ranks
 
 Array: TypeAlias = np.ndarray | DeviceArray
@@ -63,6 +63,7 @@ def _not_an_array(tensor: object, caller: str) -> InvalidTypeError:
     remedy = f"pass numpy.empty(shape, 'float32'), or make a new array: {functional}"
     if library in ("jax", "jaxlib"):
         remedy = f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})"
+    remedy = hint_for_module(tensor) or remedy
     return InvalidTypeError(f"{caller} fills an array in place, got {library}.{type(tensor).__name__}: {remedy}")
 
 

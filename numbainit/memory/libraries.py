@@ -66,6 +66,30 @@ def check_torch(tensor: Any, caller: str) -> None:
             "resolve_neg(), and assign the result"
         )
 
+    if tensor.requires_grad:
+        whole = tensor._base if tensor._is_view() else tensor  # one of several views cannot be asked for its grad_fn
+        if whole.grad_fn is not None:
+            raise InvalidValueError(_LOST.format(caller, whole.grad_fn.name()))
+
+
+_LOST = (
+    "{0} got a tensor that is computed from others ({1}): what is filled is lost when it is computed again. Fill what "
+    "it is computed from (under weight_norm the direction, parametrizations.weight.original1 or weight_v; under "
+    "spectral_norm parametrizations.weight.original or weight_orig), or call numbainit.torch.initialize(module); if "
+    "this memory is wanted, pass tensor.detach()"
+)
+
+
+def hint_for_module(thing: object) -> str:
+    """What to pass instead of a module of torch; empty if it is none."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(thing, torch.nn.Module):
+        return ""
+    names = [name for name, _ in thing.named_parameters(recurse=False)]
+    one = "weight" if not names or "weight" in names else names[0]
+    rest = "all parameters of a module are filled by numbainit.torch.initialize(module)"
+    return f"pass layer.{one}; {rest}" if names else f"it has no tensors of its own; {rest}"
+
 
 def written(array: Any) -> Any:
     """The same object, after torch's autograd was told that it has changed, if it is a tensor.

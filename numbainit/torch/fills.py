@@ -40,6 +40,7 @@ def initializer(name: str, *numbers: float) -> Initializer:
 def fill(tensor: torch.Tensor, found: Initializer, source: Source) -> None:
     """Fill a tensor, which may be a part of the one whose generator it is."""
     location, generator = source.location, Generator.from_key(*source.key, draws=source.draw)
+    tensor = tensor.detach() if tensor.requires_grad else tensor  # what is computed is filled here, and reported
     if location.whole:
         found(tensor, generator)
     elif location.shard is not None:

@@ -125,9 +125,10 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         found = named_tensors(self._model, self._names, self._aliases)
         if error is not None:
             self.report = reported(self._mode, found)
-            filled = len(self.report.names("drawn", "constant", "copied"))
+            filled = self.report.names("drawn", "constant", "copied")
             error.add_note(
-                f"numbainit.torch.keyed had filled {filled} of {len(found)} tensors: see the context's report"
+                f"numbainit.torch.keyed had filled {len(filled)} of {len(found)} tensors{': ' * bool(filled)}"
+                f"{listed([*filled])}; see the context's report"
             )
             return
         settle(self._mode, found)

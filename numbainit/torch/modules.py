@@ -1,7 +1,8 @@
-"""A torch module → its parameters filled in place by rules, each with a generator of its own name.
+"""A torch module → its parameters filled in place by a recipe, or by rules, each with a generator of its own name.
 
-:func:`initialize` gives a module exactly what ``numbainit init`` writes for the same names, shapes and seed.
-:func:`initializer` is for ``module.apply``. Single tensors need no adapter: ``init.normal_(tensor)``.
+:func:`initialize` gives a module what ``numbainit init`` writes for the same names, shapes and seed, but where a module
+knows more than these (:mod:`numbainit.torch.kinds`, :mod:`numbainit.torch.parametrized`). :func:`initializer` is for
+``module.apply``. Single tensors need no adapter: ``init.normal_(tensor)``.
 
 Examples
 --------
@@ -13,22 +14,23 @@ Examples
 (True, [0.0, 0.0])
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+from torch.nn.utils import parametrize
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.generator import GeneratorLike, as_generator
+from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
 from numbainit.initializers import Initializer
-from numbainit.recipes import Recipe, Rules, load
+from numbainit.recipes import Recipe, Rules, Weight, load
 from numbainit.recipes.default import default
 from numbainit.recipes.default import initializer as initializer_of
-from numbainit.recipes.filling import check_writable, make
-from numbainit.recipes.steps import Fill
-from numbainit.recipes.tensors import Tensor, tensor_of
+from numbainit.recipes.tensors import Tensor, kinds_of, tensor_of
 from numbainit.torch.flat import check_whole
-from numbainit.torch.names import Named, named_tensors
+from numbainit.torch.kinds import Meaning, meanings_of, meant
+from numbainit.torch.names import Named, modules_of, named_tensors
+from numbainit.torch.parametrized import Computed, computed_of, fit
 
 __all__ = ["initialize", "initializer"]
 
@@ -48,7 +50,7 @@ def initialize(
     ----------
     module : torch.nn.Module
         On the CPU or CUDA GPUs. Parameters may need gradients, have any strides, and be tied: a tied one is filled
-        once, under the first of its names.
+        once, under the first of its names. Names are those without what wraps the module.
     rules : Rules, Recipe, Initializer or str, optional
         Rules, or the name of some that are built in (:func:`numbainit.recipes.names`) or the path of a file; a recipe;
         or an initializer for all but biases, norm weights and statistics, which the rules ``default`` then take. None:
@@ -67,7 +69,8 @@ def initialize(
     ------
     InvalidTypeError, InvalidValueError
         Before anything is written: parameters on the meta device or without a shape yet, tensors that numbainit cannot
-        fill, parameters that no rule takes, arguments that an initializer refuses.
+        fill, parameters that no rule takes or that the recipe does not make, arguments that an initializer refuses, a
+        weight that is computed in a way that is not known, as by the orthogonal parametrization.
 
     Warns
     -----
@@ -76,6 +79,13 @@ def initialize(
 
     Notes
     -----
+    Rules say which law; the module says what its tensors are. Padding rows of embeddings stay 0. Fans of grouped and
+    transposed convolutions are those of their channels; each gate of an RNN, and query, key and value of an attention,
+    have fans, or an orthogonal matrix, of their own. Under ``weight_norm`` the *weight* has the values that it would
+    have without: its direction is filled, and the norm is that of the direction. Under ``spectral_norm`` the weight
+    that is divided has them, and the two vectors are those of its largest singular value. A recipe is followed to the
+    letter.
+
     Buffers that no rule takes (masks, position tables) hold what their module has computed, and are left as they are.
 
     Examples
@@ -87,10 +97,17 @@ def initialize(
     >>> initialize(model, kaiming, generator=7) is model
     True
     """
-    check_whole(_checked(module), "initialize")
-    found = _tensors(module)
-    recipe = rules if isinstance(rules, Recipe) else _rules(rules).recipe(_described(found), variables)
-    recipe.apply({one.name: one.tensor for one in found}, generator)
+    _check(module)
+    check_whole(module, "initialize")
+    if isinstance(rules, Recipe):
+        _check_shapes(named_tensors(module))
+        rules.apply(module, generator)
+        return module
+    understood = _understood(module)
+    if not understood:
+        raise InvalidValueError("initialize got a module without parameters and buffers: there is nothing to fill")
+    recipe = _recipe(understood, _rules(rules), variables)
+    _fill(understood, recipe, default_generator.spawn(1)[0] if generator is None else as_generator(generator))
     return module
 
 
@@ -100,7 +117,7 @@ def initializer(
     """A function for ``module.apply``, or for one layer: it fills a module's own parameters by an initializer.
 
     Biases, norm weights and statistics get what the rules give them. ``apply`` tells no names, so values come in the
-    order of the calls, each from the next draw of ``generator``; with :func:`initialize` they belong to the name.
+    order of the calls: each is an :func:`initialize` of the module alone, with the next child of ``generator``.
 
     Parameters
     ----------
@@ -120,20 +137,75 @@ def initializer(
     rules, source = _rules(initializer_of(name, **arguments)), as_generator(generator)
 
     def fill(module: "torch.nn.Module") -> "torch.nn.Module":
-        found = [one for one in _tensors(_checked(module)) if "." not in one.name]
-        recipe = rules.recipe(_described(found))
-        chosen = [(one.tensor, recipe[one.name]) for one in found if recipe[one.name].steps and one.tensor.numel()]
-        for tensor, _ in chosen:
-            check_writable(tensor)
-        for tensor, weight in chosen:
-            (step,) = weight.steps
-            if isinstance(step, Fill) and step.initializer.draws:
-                step.initializer(tensor, source)
-            else:
-                make(weight, "", tensor, source)
+        _check(module)
+        understood = _understood(module, recurse=False)
+        if understood:
+            _fill(understood, _recipe(understood, rules, None), source.spawn(1)[0])
         return module
 
     return fill
+
+
+# ---- what is to be filled ----
+
+
+class Understood(NamedTuple):
+    """A tensor as rules see it, or a weight that is computed: ``tensors`` are all that are made for it, by name."""
+
+    seen: Tensor
+    path: str
+    meaning: Meaning
+    computed: Computed | None
+    tensors: Mapping[str, torch.Tensor]
+
+
+def _understood(module: torch.nn.Module, recurse: bool = True) -> list[Understood]:
+    """All tensors of a module; a weight that is computed stands for what it is computed from."""
+    if isinstance(module, parametrize.ParametrizationList):
+        return []  # the module whose weight it is has all that it needs
+    named = {one.name: one for one in named_tensors(module)}
+    _check_shapes(named.values())
+    found: list[Understood] = []
+    inner: set[str] = set()
+    for one, path in modules_of(module) if recurse else [(module, "")]:
+        kind, meanings = kinds_of(one, torch.nn.Module), meanings_of(one)
+        for computed in computed_of(one, path):
+            tensors = {path + name: named[path + name].tensor for name in computed.inner}
+            inner.update(tensors)
+            seen = tensor_of(path + computed.name, tensors[path + computed.direction], kind)
+            found.append(Understood(seen, path, meanings.get(computed.name, Meaning()), computed, tensors))
+        for own in (*one._parameters, *one._buffers):
+            name = path + own
+            if name in named and name not in inner:
+                seen = tensor_of(name, named[name].tensor, kind, named[name].is_parameter)
+                meaning = meanings.get(own, Meaning())
+                found.append(Understood(seen, path, meaning, None, {name: named[name].tensor}))
+    return found
+
+
+def _recipe(understood: list[Understood], rules: Rules, variables: Mapping[str, Any] | None) -> Recipe:
+    """How each tensor is made that the rules fill."""
+    found = rules.recipe([one.seen for one in understood], variables)
+    weights: dict[str, Weight] = {}
+    for one in understood:
+        weight = meant(found[one.seen.name], one.meaning)
+        if one.computed is None:
+            weights[one.seen.name] = weight
+        else:
+            weights.update(one.computed.made(one.path, weight, one.tensors))
+    return Recipe(weights)
+
+
+def _fill(understood: list[Understood], recipe: Recipe, root: Generator) -> None:
+    """Fill what a recipe has, then make the rest fit."""
+    tensors = {name: tensor for one in understood for name, tensor in one.tensors.items()}
+    recipe.apply({name: tensors[name] for name in recipe}, root)
+    for one in understood:
+        if one.computed is not None:
+            fit(one.computed, tensors, one.path, root)
+
+
+# ---- what was passed ----
 
 
 def _rules(rules: Any) -> Rules:
@@ -149,25 +221,17 @@ def _rules(rules: Any) -> Rules:
     return rules
 
 
-def _checked(module: Any) -> "torch.nn.Module":
+def _check(module: Any) -> None:
     if not isinstance(module, torch.nn.Module):
         raise InvalidTypeError(
             f"module must be a torch.nn.Module, got {type(module).__name__}: for one tensor call "
             "numbainit.normal_(tensor), or any other in-place function"
         )
-    return module
 
 
-def _tensors(module: "torch.nn.Module") -> list[Named]:
-    """All that have memory to fill."""
-    found = named_tensors(module)
-    for one in found:
+def _check_shapes(named: Iterable[Named]) -> None:
+    for one in named:
         if torch.nn.parameter.is_lazy(one.tensor):
             raise InvalidValueError(
                 f"{one.name!r} has no shape yet: run the module once on an input, which gives it one"
             )
-    return found
-
-
-def _described(found: list[Named]) -> list[Tensor]:
-    return [tensor_of(one.name, one.tensor, one.kind, one.is_parameter) for one in found]

@@ -59,9 +59,14 @@ def _renamed(names: Renamed, name: str) -> str:
     return _text(name, names.get(name, name) if isinstance(names, Mapping) else names(name))
 
 
+def modules_of(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:
+    """All modules, each once, with what names of its tensors begin with."""
+    return [*_modules(module, "", set())]
+
+
 def named_modules(module: torch.nn.Module) -> dict[int, str]:
     """The names of modules by their identity."""
-    return {id(inner): prefix.removesuffix(".") for inner, prefix in _modules(module, "", set())}
+    return {id(inner): prefix.removesuffix(".") for inner, prefix in modules_of(module)}
 
 
 def tied_names(module: torch.nn.Module) -> dict[str, str]:

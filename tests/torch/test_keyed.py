@@ -607,7 +607,7 @@ def test_torch_is_as_before_also_after_an_exception():
         _ = 1 / 0
     assert torch.equal(torch.get_rng_state(), state)
     assert [(one.__code__, one.__defaults__, one.__kwdefaults__) for one in functions] == before
-    assert "had filled 1 of 4 tensors" in caught.value.__notes__[0]
+    assert "had filled 1 of 4 tensors: 0.weight; see" in caught.value.__notes__[0]
     assert context.report.names("drawn") == ("0.weight",)
     torch.manual_seed(5)
     first = trunc_normal_(torch.empty(3, 4))
@@ -704,6 +704,9 @@ def test_bad_input():
 def test_nested_contexts_of_one_model_are_refused():
     made = nn.Sequential(module(), module())
     with keyed(made, 0), pytest.raises(init.InvalidValueError, match="'w' is keyed already"), keyed(made[0], 0):
+        pass
+    context = keyed(made, 0)
+    with context, pytest.raises(init.InvalidValueError, match=r"'0\.w' is keyed already"), context:
         pass
     with keyed(made[0], 0):  # the refusal left nothing open
         made[0].w.data.normal_()

@@ -1,10 +1,12 @@
-"""Small models of torch, torchvision, timm and transformers → what constructs each, and its own initialization code."""
+"""Small models of torch and its libraries → what constructs each, its own initialization code, and what torch gives."""
 
 import importlib
 import importlib.util
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 nn = torch.nn
 
@@ -184,3 +186,50 @@ MODELS = {
         lambda m: m.init_weights(),
     ),
 }
+
+
+# ---- what torch gives them ----
+
+ALPHA = 1e-8  # of each of some 5,000 comparisons
+MOST = 20_000  # elements of a tensor that are compared
+
+
+def values(model):
+    return {name: tensor.detach().double().numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+def forget(model):
+    """What transformers remembers of having initialized it."""
+    for thing in (*model.modules(), *model.parameters(), *model.buffers()):
+        vars(thing).pop("_is_hf_initialized", None)
+
+
+def torchs(make, code=None):
+    """The values of torch itself, for some seeds."""
+    found = []
+    for seed in range(4):
+        torch.manual_seed(seed)
+        model = make()
+        if code:
+            forget(model)
+            code(model)
+        found.append(values(model))
+    return found
+
+
+def agreement(ours, theirs):
+    """What is wrong with a tensor, if something is: elements that are fixed for torch are equal, all others are
+    distributed alike, and are not torch's."""
+    if ours.shape != theirs[0].shape:
+        return f"shape {ours.shape} for {theirs[0].shape}"
+    fixed = np.all([theirs[0] == other for other in theirs[1:]], axis=0)
+    if not np.array_equal(ours[fixed], theirs[0][fixed], equal_nan=True):
+        return f"{np.sum(ours[fixed] != theirs[0][fixed])} constants differ"
+    drawn = ours[~fixed][:MOST]
+    if not drawn.size:
+        return ""
+    expected = np.concatenate([other[~fixed][:MOST] for other in theirs])
+    if not stats.ks_2samp(drawn, expected).pvalue > ALPHA:
+        return f"std {drawn.std():.4g} for {expected.std():.4g}"
+    # discrete values may agree by chance
+    return "torch's values" if np.unique(expected).size >= 100 and np.isin(drawn, expected).mean() > 0.01 else ""

@@ -20,8 +20,9 @@ NEEDED = {
     "command-line.md": ("rich", "safetensors"),
     "from-torch.md": ("torch",),
     "from-jax-and-keras.md": ("jax", "flax", "keras"),
+    "distributed.md": ("torch", "jax", "dask"),
 }
-FULL = {"torch", "jax", "flax", "keras"}  # what the full suite installs
+FULL = {"torch", "jax", "flax", "keras", "dask"}  # what the full suite installs
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PACKAGE = Path(numbainit.__file__).parent
 MODULES = sorted(
@@ -30,6 +31,7 @@ MODULES = sorted(
     if path.name != "__main__.py"  # importing it runs the command line
 )
 FRAMEWORKS = (
+    "numbainit.dask",
     "numbainit.jax",
     "numbainit.keras",
     "numbainit.torch",

@@ -110,7 +110,12 @@ print(json.dumps([m for m in {HEAVY} if m in sys.modules]))
 
 @pytest.mark.parametrize(
     ("adapter", "library", "needs"),
-    [("jax", "jax", "JAX"), ("keras", "keras", "Keras 3 and the backend"), ("torch", "torch", "torch")],
+    [
+        ("dask", "dask", "dask"),
+        ("jax", "jax", "JAX"),
+        ("keras", "keras", "Keras 3 and the backend"),
+        ("torch", "torch", "torch"),
+    ],
 )
 def test_an_adapter_names_the_extra_that_is_missing(adapter, library, needs):
     code = f"import sys; sys.modules[{library!r}] = None\nimport numbainit\nimport numbainit.{adapter}"

@@ -305,7 +305,7 @@ def llama(names):
     """For each layout the names of a Llama of transformers that differ, and its loss beside that of one process."""
     library = torch_models.installed("transformers")
     sizes = {"hidden_size": 24, "intermediate_size": 40, "vocab_size": 51, "num_hidden_layers": 2}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "attention_bias": True, "pad_token_id": 0}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 4, "attention_bias": True, "pad_token_id": 0}
     config = library.LlamaConfig(**sizes, **heads)
     tokens = torch.arange(1, 25).reshape(2, 12)
     plain = library.LlamaForCausalLM(config)

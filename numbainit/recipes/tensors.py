@@ -15,7 +15,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.memory.arrays import described
 from numbainit.memory.dtypes import small_dtype
-from numbainit.memory.libraries import library_of, name_of_dtype
+from numbainit.memory.libraries import library_of, name_of_dtype, torch_of
 
 _WANTED = "a mapping from names to arrays, a torch, flax or Keras model, or objects with a name, a shape and a dtype"
 
@@ -164,9 +164,29 @@ def _dtype_name(dtype: Any) -> str:
 def _of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
     leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
     new: dict[tuple[str, ...], Any] = {}
-    held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves]
     _check_distinct([name for name, _, _ in leaves], caller)
-    return Holding(held, {}, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
+    ties = _tied(leaves)
+    held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves if name not in ties]
+    return Holding(held, ties, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
+
+
+def _tied(leaves: Iterable[tuple[str, tuple[str, ...], Any]]) -> dict[str, str]:
+    """The names of arrays that are the same memory as an earlier one, as in torch's ``state_dict`` → the first."""
+    first: dict[Any, str] = {}
+    memory = ((name, _memory(leaf)) for name, _, leaf in leaves)
+    found = {name: first.setdefault(place, name) for name, place in memory if place is not None}
+    return {name: of for name, of in found.items() if name != of}
+
+
+def _memory(array: Any) -> tuple[Any, ...] | None:
+    """Where an array of NumPy or torch lies, and how; None for what holds nothing."""
+    if isinstance(array, np.ndarray) and array.size:
+        return array.ctypes.data, array.shape, array.strides, array.dtype.name
+    torch = torch_of(array)
+    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or array.layout is not torch.strided:
+        return None  # its subclasses need not have memory
+    place = array.data_ptr()
+    return (place, tuple(array.shape), array.stride(), str(array.dtype)) if place else None
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -39,6 +39,18 @@ def test_mappings_are_filled_in_place_and_trees_by_their_paths():
     assert not tree["a"]["bias"].any()
 
 
+def test_arrays_that_are_the_same_memory_are_filled_once_under_their_first_name():
+    shared = np.empty((3, 4), "f4")
+    arrays = {"a.kernel": shared, "b.kernel": shared[:], "c.kernel": shared[:2], "d.kernel": shared.copy()}
+    recipe = RULES.recipe(arrays)
+    assert (list(recipe), recipe.ties) == (["a.kernel", "c.kernel", "d.kernel"], {"b.kernel": "a.kernel"})
+    del arrays["c.kernel"]
+    recipe.apply(arrays, generator=7)
+    np.testing.assert_array_equal(arrays["b.kernel"], drawn("a.kernel", (3, 4)))
+    empty = {name: np.empty((0, 4), "f4") for name in ("a", "b")}
+    assert RULES.recipe(empty).ties == {}
+
+
 def test_what_numpy_reads(tmp_path):
     np.savez(tmp_path / "m.npz", **{"a.kernel": np.ones((3, 4), "f4"), "a.bias": np.ones(4, "f4")})
     with np.load(tmp_path / "m.npz") as file:
@@ -199,6 +211,7 @@ def test_modules_of_torch_have_kinds_and_ties():
     assert recipe.apply(model, generator=7) is model
     other = torch.nn.Sequential(*(torch.nn.Module() for _ in range(3)))
     state = {name: torch.empty_like(tensor) for name, tensor in model.state_dict().items()}
+    assert default().recipe(model.state_dict()).ties == ties
     recipe.apply(state, generator=7)
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
     with pytest.raises(InvalidValueError, match="nothing to name"):

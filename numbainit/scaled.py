@@ -210,8 +210,8 @@ def variance_scaling(
 @_remembered
 def _sine(dtype: np.dtype, layout: LayoutLike, shape: tuple[int, ...], layer: str, omega: float) -> Splits:
     """The splits of a weight of a SIREN, each with its law."""
-    first, frequency = one_of("layer", layer, ("first", "hidden")) == "first", laws.finite("omega", omega, dtype)
-    if frequency <= 0.0:
+    first, frequency = one_of("layer", layer, ("first", "hidden")) == "first", real("omega", omega)
+    if not 0.0 < frequency < math.inf:
         raise InvalidValueError(f"omega, the frequency that a layer's sine is taken at, is > 0, got {frequency}")
     made = []
     for split in splits_of(layout, shape):

@@ -206,6 +206,7 @@ WRONG = [
     (lambda g: init.kaiming_normal((3, 4), mode="fan_avg", generator=g), ValueError, "Mode fan_avg not supported"),
     (lambda g: init.sine((3, 4), "last", generator=g), ValueError, r"layer must be one of \['first', 'hidden'\]"),
     (lambda g: init.sine((3, 4), omega=0, generator=g), ValueError, "omega.*> 0, got 0.0"),
+    (lambda g: init.sine((3, 4), omega=math.inf, generator=g), ValueError, "omega.*> 0, got inf"),
     (lambda g: init.icnr((4, 3), generator=g), ValueError, "takes a convolution's kernel with one axis of outputs"),
     (lambda g: init.icnr((6, 3, 2, 2), generator=g), ValueError, "got upscale=2 for 6 outputs"),
     (lambda g: init.icnr((4, 3, 2, 2), 0, generator=g), ValueError, "got upscale=0"),

@@ -6,6 +6,8 @@
 """
 
 import json
+import os
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -94,3 +96,28 @@ def test_randomized_hadamard(dtype):
     wanted = GOLDEN["laws"][f"randomized_hadamard({SIDE})-{dtype}"]
     assert entry(array) == wanted
     assert [text_of(x) for x in hadamard_elements(dtype, range(HEAD))] == wanted["head"]
+
+
+MAPS_WITHOUT_VECTORS = """
+import sys
+sys.path.insert(0, ".")
+from numpy._core import _multiarray_umath as numpy
+import reference_beyond
+import test_golden_beyond
+assert not any(numpy.__cpu_features__[name] for name in numpy.__cpu_dispatch__)
+for case in reference_beyond.MAP_CASES:
+    test_golden_beyond.test_maps(case)
+"""
+
+
+def test_maps_on_a_processor_with_fewer_instructions():
+    """NumPy chooses its loops by the processor: those of the oldest that it runs on give the same bits."""
+    from numpy._core import _multiarray_umath as numpy
+
+    known = [name for name in numpy.__cpu_dispatch__ if numpy.__cpu_features__[name]]
+    if not known:
+        pytest.skip("this NumPy has no other loops for this processor")
+    environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(known)}
+    command = [sys.executable, "-c", MAPS_WITHOUT_VECTORS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, cwd=FILE.parents[1])
+    assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ asks of a fill (shape, fans, draw) is asked of the whole; what is written is the
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +129,13 @@ def on_ranks(tensor: Any, caller: str, described: Callable[[Any, str], Any]) -> 
     if memory.shape != shard.shape:  # without elements
         memory = np.empty(shard.shape, memory.dtype)
     return ShardedArray(memory, shard)
+
+
+def pieces_here(tensor: Any, array: ShardedArray) -> Iterator[tuple[Any, tuple[tuple[int, int], ...]]]:
+    """The tensors of this rank that a DTensor is made of, each with the ends of its axes in the whole."""
+    local = _local(tensor)
+    for box in array.shard.boxes:
+        yield local[box.slices], tuple((start, start + size) for start, size in zip(box.start, box.shape, strict=True))
 
 
 def _local(tensor: Any) -> Any:

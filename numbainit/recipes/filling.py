@@ -14,6 +14,7 @@ from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.memory.arrays import described, writable
 from numbainit.memory.dtypes import Fillable
+from numbainit.memory.sharded import ShardedArray, pieces_here
 from numbainit.recipes import formulas
 from numbainit.recipes.steps import CHANGES, Change, Fill, Formula, Part, Step, Weight
 from numbainit.weights.blocks import Block
@@ -77,8 +78,12 @@ def make(
     are those of the whole. ``others`` are the weights of the recipe, which formulas may be of.
     """
     array = array.detach() if hasattr(array, "detach") else array  # parts of a leaf are in no graph
-    dtype = described(array, "apply").dtype
-    changed = not all(isinstance(step, Fill) for step in weight.steps)
+    found = described(array, "apply")
+    dtype, changed = found.dtype, not all(isinstance(step, Fill) for step in weight.steps)
+    if type(found) is ShardedArray and (changed or len(weight.steps) > 1 or not weight.is_whole):
+        for here, ends in pieces_here(array, found):
+            make(weight, name, here, root, ends, others)
+        return
     small = dtype.kind not in "biu" and dtype.itemsize < 4
     maker = _Maker(name, root, weight.shape, piece or tuple((0, size) for size in weight.shape))
     if not changed and not (small and len(weight.steps) > 1):
@@ -166,7 +171,9 @@ class _Maker:
         if box == asked:
             step.initializer(part, generator)
         else:
-            made = step.initializer(np.empty([stop - start for start, stop in asked], dtype), generator)
+            sizes = [stop - start for start, stop in asked]
+            whole = part.new_empty(sizes) if hasattr(part, "new_empty") else np.empty(sizes, dtype)
+            made = step.initializer(whole, generator)
             part[...] = made[_within(box, asked)]
 
 

@@ -1,5 +1,6 @@
 """Initialization code on distributed parameters → what it gives on plain ones; and what is refused instead of lost."""
 
+import itertools
 import types
 import warnings
 
@@ -19,6 +20,7 @@ import numbainit as init  # noqa: E402
 import torch_layouts  # noqa: E402
 import torch_models  # noqa: E402
 import torch_ranks  # noqa: E402
+from numbainit.recipes import Change, Fill, Formula, Recipe, Weight  # noqa: E402
 from numbainit.torch import check_ranks, flat_shards, initialize, keyed  # noqa: E402
 
 SEED = 5
@@ -288,6 +290,40 @@ def by_rules():
     initialize(plain, kaiming, generator=SEED)
     initialize(cut, kaiming, generator=SEED)
     return [name for name, one in plain.named_parameters() if not torch.equal(one, full(getattr(cut, name).detach()))]
+
+
+NORMAL, ROW = Fill(init.Initializer("normal")), ((2, 3), (0, 6))
+STEPS = {
+    "padding": (NORMAL, Fill(init.Initializer("zeros"), ROW)),
+    "changed": (NORMAL, Change("mul", 0.3), Change("add", 1.0, ROW)),
+    "formula": (NORMAL, Formula("x * arange(6)")),
+    "table": (Formula("1 / 10000 ** (arange(0, 12, 2) / 12)"),),
+    "gates": tuple(Fill(init.Initializer("orthogonal"), ((n, n + 2), (0, 6))) for n in (0, 2)),
+}
+
+
+def by_recipe():
+    found = []
+    for (name, steps), dtype in itertools.product(STEPS.items(), (torch.float32, torch.bfloat16)):
+        recipe = Recipe({"w": Weight((5, 6), "float32", steps)})
+        for placement in (Shard(0), Shard(1), Replicate()):
+            plain, cut = Toy(dtype), spread(Toy(dtype), placement)
+            recipe.apply({"w": plain.w}, SEED)
+            recipe.apply({"w": cut.w}, SEED)
+            found += [] if torch.equal(plain.w, full(cut.w.detach())) else [(name, str(dtype), str(placement))]
+    return found
+
+
+def padded():
+    plain, cut = nn.Embedding(5, 6, padding_idx=3), nn.Embedding(5, 6, padding_idx=3)
+    initialize(plain, generator=SEED)
+    initialize(spread(cut, Shard(0)), generator=SEED)
+    return torch.equal(plain.weight, full(cut.weight.detach())) and not plain.weight[3].any()
+
+
+def test_recipes_fill_shards():
+    assert torch_ranks.run(2, by_recipe) == [[], []]
+    assert torch_ranks.run(2, padded) == [True, True]
 
 
 def test_initialize_fills_shards():

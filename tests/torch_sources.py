@@ -346,12 +346,30 @@ class _Mixer(nn.Module):
         self.out_proj = _plain(inner, width)
 
 
-def mamba_ssm():
+class _Mixer2(nn.Module):
+    """Mamba 2."""
+
+    def __init__(self, width, inner, state, heads):
+        super().__init__()
+        channels = inner + 2 * state
+        self.in_proj, self.conv1d = (
+            _plain(width, inner + channels + heads),
+            nn.Conv1d(channels, channels, 4, groups=channels),
+        )
+        steps = torch.exp(torch.rand(heads) * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
+        steps = torch.clamp(steps, min=1e-4)
+        self.dt_bias = nn.Parameter(steps + torch.log(-torch.expm1(-steps)))
+        self.A_log = nn.Parameter(torch.log(torch.empty(heads).uniform_(1, 16)))
+        self.D, self.norm = nn.Parameter(torch.ones(heads)), Norm(inner, bias=False)
+        self.out_proj = _plain(inner, width)
+
+
+def mamba_ssm(mixer=lambda: _Mixer(32, 64, 8, 4)):
     width, layers = 32, 3
     model = _named(
         backbone=_named(
             embedding=nn.Embedding(96, width),
-            layers=nn.ModuleList(_named(norm=Norm(width), mixer=_Mixer(width, 64, 8, 4)) for _ in range(layers)),
+            layers=nn.ModuleList(_named(norm=Norm(width), mixer=mixer()) for _ in range(layers)),
             norm_f=Norm(width),
         )
     )
@@ -674,6 +692,7 @@ SOURCES = {
     "megatron, wide embedding": (lambda: megatron(1.0), {"embedding_std": 1.0}),
     "gpt-neox": (gpt_neox, {}),
     "mamba-ssm": (mamba_ssm, {}),
+    "mamba-ssm, 2": (lambda: mamba_ssm(lambda: _Mixer2(32, 64, 8, 32)), {}),
     "clip-openai": (Clip, {}),
     "clip-openai, ResNet": (lambda: Clip(resnet=True), {}),
     "dit": (Dit, {}),

@@ -434,6 +434,17 @@ HAND = [
             "backbone.layers.0.mixer.conv1d.weight": uniform(1 / sqrt(4)),
             "backbone.layers.0.mixer.conv1d.bias": uniform(1 / sqrt(4)),
             "backbone.layers.0.mixer.D": ONE,
+            "backbone.layers.0.mixer.A_log": {None: ("log_arange", 1.0)},
+            "backbone.layers.0.mixer.dt_proj.bias": {None: ("time_step_bias", 0.001, 0.1, 1e-4)},
+        },
+    ),
+    (
+        "mamba-ssm",
+        {"backbone.layers.0.mixer.A_log": (24,), "backbone.layers.0.mixer.dt_bias": (24,)},
+        {"dt_max": 0.5},
+        {
+            "backbone.layers.0.mixer.A_log": {None: ("log_of_uniform", 1.0, 16.0)},
+            "backbone.layers.0.mixer.dt_bias": {None: ("time_step_bias", 0.001, 0.5, 1e-4)},
         },
     ),
     (
@@ -444,9 +455,11 @@ HAND = [
             "backbone.layers.0.mixer.in_proj.weight": (32, 8),
             "backbone.layers.0.mixer.conv1d.weight": (16, 1, 4),
             "backbone.layers.0.mixer.conv1d.bias": (16,),
+            "backbone.layers.0.mixer.A_log": (24,),
         },
         {},
         {
+            "backbone.layers.0.mixer.A_log": {None: ("log_arange", 1.0)},
             "backbone.embeddings.weight": normal(0.1),
             "backbone.layers.3.mixer.out_proj.weight": uniform(1 / sqrt(16)),
             "backbone.layers.0.mixer.in_proj.weight": normal(0.1),

@@ -299,6 +299,7 @@ PACKAGES = {
 }
 # Where matrices are put together from others, which the recorder describes: as cat([normal(std=0.02), ...])
 DESCRIBED = {"llama-torchtitan, package", "megatron, package", "megatron, package, experts"}
+NAMED = {"log_arange": "log(arange)", "time_step_bias": "expm1(", "log_of_uniform": "log(uniform("}  # likewise
 CASES = FRAMEWORKS | torch_sources.SOURCES | PACKAGES
 
 
@@ -325,8 +326,10 @@ def test_laws_are_those_that_the_recorder_sees(case):
     assert made.ties == recorded.ties
     assert made.keys() == recorded.keys()
     described = {name for name in made if recorded[name].computed and made[name].steps}
-    assert bool(described) is (case in DESCRIBED)
-    assert all(made[name].label in recorded[name].computed for name in described)
+    assert bool(described) is (case in DESCRIBED or case.startswith("mamba"))
+    for name in described:
+        label = made[name].label
+        assert NAMED.get(label.partition("(")[0], label) in recorded[name].computed
     different = {name: (law(recorded[name]), law(made[name])) for name in made.keys() - described}
     assert {name: pair for name, pair in different.items() if not agree(*pair)} == {}
     assert len(made.names("drawn")) >= 3

@@ -741,6 +741,127 @@ HAND = [
         },
     ),
 ]
+# What is there in some models only: masks of older checkpoints, biases of variants, states that are no weights
+HAND += [
+    ("torch-default", {"emb.weight": (9, 4)}, {"pad": 2}, {"emb.weight": normal(1.0)}),
+    *(
+        (name, {"h.0.attn.bias": (1, 1, 8, 8), "h.0.attn.c_attn.bias": (24,)}, {}, {"h.0.attn.bias": COMPUTED})
+        for name in ("gpt2-openai", "gpt2-hf", "nanogpt")
+    ),
+    (
+        "bert-google",
+        {
+            "bert/embeddings/word_embeddings": (9, 8),
+            "bert/pooler/dense/kernel": (8, 8),
+            "cls/predictions/output_bias": (9,),
+        },
+        {"std": 0.1},
+        {
+            "bert/embeddings/word_embeddings": cut(0.1, 0.2),
+            "bert/pooler/dense/kernel": cut(0.1, 0.2),
+            "cls/predictions/output_bias": ZERO,
+        },
+    ),
+    (
+        "t5-hf",
+        {"shared.weight": (9, 8), "qa_outputs.weight": (2, 8), "qa_outputs.bias": (2,)},
+        {"factor": 0.5},
+        {"shared.weight": normal(0.5), "qa_outputs.weight": normal(0.5 / sqrt(8)), "qa_outputs.bias": ZERO},
+    ),
+    (
+        "llama-torchtitan",
+        {"tok_embeddings.weight": (9, 4), "layers.0.attention.wo.bias": (4,), "rotary.inv_freq": (2,)},
+        {"tied": 1},
+        {
+            "tok_embeddings.weight": cut(1 / 2, 3 / 2),
+            "layers.0.attention.wo.bias": ZERO,
+            "rotary.inv_freq": COMPUTED,
+        },
+    ),
+    ("olmo2", {"blocks.0.attention.w_q.bias": (8,)}, {}, {"blocks.0.attention.w_q.bias": ZERO}),
+    (
+        "megatron",
+        {"decoder.layers.0.mlp.linear_fc1._extra_state": (0,), "decoder.layers.0.mlp.router.expert_bias": (4,)},
+        {},
+        {
+            "decoder.layers.0.mlp.linear_fc1._extra_state": COMPUTED,
+            "decoder.layers.0.mlp.router.expert_bias": ZERO,
+        },
+    ),
+    (
+        "gpt-neox",
+        {
+            "gpt_neox.layers.0.attention.bias": (1, 1, 8, 8),
+            "gpt_neox.layers.0.attention.dense.bias": (8,),
+            "sequential.2.attention.rotary_emb.inv_freq": (2,),
+        },
+        {},
+        {
+            "gpt_neox.layers.0.attention.bias": COMPUTED,
+            "gpt_neox.layers.0.attention.dense.bias": ZERO,
+            "sequential.2.attention.rotary_emb.inv_freq": COMPUTED,
+        },
+    ),
+    ("gemma-hf", {"model.layers.0.self_attn.q_proj.bias": (8,)}, {}, {"model.layers.0.self_attn.q_proj.bias": ZERO}),
+    ("vit-hf", {"vit.embeddings.mask_token": (1, 1, 8)}, {}, {"vit.embeddings.mask_token": ZERO}),
+    (
+        "t-fixup",
+        {
+            "encoder.layers.0.self_attn.bias_k": (1, 1, 16),
+            "decoder.layers.0.self_attn.bias_v": (1, 1, 16),
+            "decoder.layers.1.fc1.weight": (64, 16),
+            "decoder.embed_tokens.weight": (9, 16),
+            "decoder.embed_positions.weight": (9, 16),
+            "decoder.embed_out": (9, 16),
+            "decoder.project_in_dim.weight": (16, 8),
+            "decoder.embed_positions._float_tensor": (1,),
+            "decoder.version": (1,),
+        },
+        {"shared": 1, "pad": 3},
+        {
+            "encoder.layers.0.self_attn.bias_k": normal(1 / 4),
+            "decoder.embed_tokens.weight": row_zero(normal(1 / 4 * 9**-0.25), 3, 16),
+            "decoder.embed_positions.weight": row_zero(normal(1 / 4), 3, 16),
+            "decoder.embed_out": normal(1 / 4),
+            "decoder.project_in_dim.weight": uniform(sqrt(6 / 24)),
+            "decoder.embed_positions._float_tensor": COMPUTED,
+            "decoder.version": constant(3.0),
+        },
+    ),
+    *(
+        (name, {"embed_positions.weight": (9, 16), "embed_tokens.weight": (9, 16)}, {}, expected)
+        for name in ("deepnorm", "subln")
+        for expected in [{"embed_positions.weight": normal(1.0), "embed_tokens.weight": normal(1 / 4)}]
+    ),
+    (
+        "mup",
+        {"readout.weight": (9, 8), "readout.bias": (9,)},
+        {"zero_readout": 1},
+        {"readout.weight": ZERO, "readout.bias": ZERO},
+    ),
+    (
+        "keras-default",
+        {"dropout.seed_generator.seed_generator_state": (2,)},
+        {},
+        {"dropout.seed_generator.seed_generator_state": COMPUTED},
+    ),
+    (
+        "flax-default",
+        {
+            "PReLU_0.negative_slope": (),
+            "Dense_0.bias": (8,),
+            "BatchNorm_0.mean": (8,),
+            "dropout.rngs.default.key": (2,),
+        },
+        {},
+        {
+            "PReLU_0.negative_slope": constant(0.01),
+            "Dense_0.bias": ZERO,
+            "BatchNorm_0.mean": ZERO,
+            "dropout.rngs.default.key": COMPUTED,
+        },
+    ),
+]
 OURS = [name for name in WANTED if name != "default"]
 
 

@@ -71,6 +71,10 @@ _GATED = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4,
 # Recipe → what makes a model, and the recipe's variables
 FRAMEWORKS = {
     "torch-default": (_layers, {"pad": 1}),
+    "torch-default, no padding": (
+        lambda: nn.Sequential(nn.Embedding(9, 4), nn.EmbeddingBag(9, 4), nn.Linear(4, 4)),
+        {},
+    ),
     "torch-default, LSTM": (_named("torch LSTM"), {}),
     "torch-default, attention": (_named("torch MultiheadAttention"), {}),
     "torch-default, Transformer": (_named("torch Transformer"), {"nn_transformer": 1}),

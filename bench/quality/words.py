@@ -4,6 +4,7 @@ A law's words are recovered by its distribution function: 16 bits of each of two
 sparse matrix gives the row of the zero in each column of 2^16 rows with one zero.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -77,15 +78,16 @@ def run(source: str, seed: int, every: bool, seconds: float) -> Iterator[tuple[s
 
 
 def _piped(command: list[str], words: Iterator[np.ndarray], seconds: float) -> str:
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdin is not None
+    read, write = os.pipe()
+    with subprocess.Popen(command, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        os.close(read)  # whose end the program alone holds: when it has read enough, a write says so
 
         def feed() -> None:
-            try:
+            with open(write, "wb", buffering=0) as pipe, contextlib.suppress(OSError):
                 for chunk in words:
-                    os.write(process.stdin.fileno(), chunk.astype("<u4", copy=False).data)
-            except OSError:  # it has read enough
-                return
+                    data = chunk.astype("<u4", copy=False).view(np.uint8).data
+                    while data:
+                        data = data[pipe.write(data) :]
 
         threading.Thread(target=feed, daemon=True).start()
         try:

@@ -108,11 +108,11 @@ def _clipped(message: str) -> str:
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]} ... {message[-half:]}"
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: Any, known: Iterable[str]) -> str:
     """``"did you mean 'relu'? "`` where a known name is near, else nothing; for the middle of a message."""
     import difflib  # slow to import, and needed by few
 
-    if len(word) > _LONGEST_WORD:
+    if not issubclass(type(word), str) or len(word) > _LONGEST_WORD:
         return ""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {near[0]!r}? " if near else ""

@@ -295,10 +295,10 @@ class Initializer:
 def checked_name(name: Any, choices: tuple[str, ...] | None = None) -> str:
     """One of the names, or of some of them."""
     known = names() if choices is None else choices
-    if not isinstance(name, str) or name not in known:
-        hint = suggestion(str(name), known)
-        raise InvalidValueError(f"no initializer is named {name!r}; {hint}Choose one of {', '.join(known)}")
-    return name
+    if not issubclass(type(name), str) or name not in known:
+        hint = suggestion(name, known)
+        raise InvalidValueError(f"no initializer is named {shown(name)}; {hint}Choose one of {', '.join(known)}")
+    return str(name)
 
 
 def _misplaced(name: str, argument: str) -> InvalidValueError:

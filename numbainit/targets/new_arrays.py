@@ -41,9 +41,9 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
 
 def ordinal_of_name(device: Any) -> int | None:
     """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host."""
-    if device is None or (isinstance(device, str) and device == "cpu"):
+    if device is None or (issubclass(type(device), str) and device == "cpu"):
         return None
-    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    kind, colon, number = device.partition(":") if issubclass(type(device), str) else ("", "", "")
     if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
         raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {shown(device)}")
     return int(number or 0)

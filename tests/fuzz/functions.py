@@ -16,26 +16,8 @@ from fuzz import odd
 
 LONGEST = 500  # characters of a message
 GUARD = 64
-DTYPES = [
-    *["f4", "f8", "f2", "c8", "c16", ">f4"] * 4,
-    "f4",
-    "f8",
-    "f2",
-    "c8",
-    "c16",
-    "u4",
-    "i8",
-    "i2",
-    "?",
-    ">f4",
-    "<f8",
-    ">c16",
-    "g",
-    "O",
-    "M8[s]",
-    "V4",
-    "U3",
-]
+COMMON = ["f4", "f8", "f2", "c8", "c16", ">f4"]
+DTYPES = [*COMMON * 5, "u4", "i8", "i2", "?", "<f8", ">c16", "g", "O", "M8[s]", "V4", "U3"]
 try:
     import ml_dtypes
 except ImportError:

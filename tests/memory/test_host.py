@@ -248,3 +248,66 @@ def test_jax_arrays_are_immutable():
     with pytest.raises(init.InvalidTypeError, match=r"immutable; make a new one"):
         init.normal_(given)
     assert (given == 0).all()
+
+
+# ---- interfaces ----
+
+
+class Held:
+    """Memory behind ``__array_interface__``, and what else it says."""
+
+    def __init__(self, array, **entries):
+        self.array = array
+        self.__array_interface__ = dict(array.__array_interface__) | entries
+
+
+def test_an_honest_interface_of_float8():
+    """NumPy has no typestr for it: the dtype that the object names says what the bytes are."""
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    array = np.zeros((3, 5), ml_dtypes.float8_e4m3fn)
+    held = Held(array)
+    held.dtype = array.dtype
+    assert init.normal_(held, generator=3) is held
+    assert array.tobytes() == init.normal((3, 5), dtype="float8_e4m3fn", generator=3).tobytes()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"typestr": "<f1"},
+        {"typestr": None},
+        {"typestr": b"<f4"},
+        {"shape": (-1,)},
+        {"shape": 3},
+        {"shape": (2**64,)},
+        {"shape": (1,) * 100},
+        {"strides": (4,)},
+        {"strides": ("4", "4")},
+        {"data": (-8, False)},
+        {"data": ("0", False)},
+        {"data": (0, False)},
+        {"data": (1, 2, 3)},
+        {"mask": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_interfaces_that_cannot_be(entries):
+    array, generator = np.full((2, 3), 7.0, "f4"), init.Generator(0)
+    with pytest.raises(init.InvalidTypeError):
+        init.normal_(Held(array, **entries), generator=generator)
+    assert (array == 7).all()
+    assert generator.draws == 0
+
+
+def test_objects_that_pretend_to_be_arrays():
+    """``__class__`` may say what it likes; a proxy that hands on the interface is filled."""
+
+    class Proxy:
+        def __init__(self, array):
+            self.__array_interface__ = array.__array_interface__
+
+        __class__ = np.ndarray
+
+    array = np.zeros(5, "f4")
+    init.normal_(Proxy(array), generator=3)
+    assert array.tobytes() == init.normal(5, generator=3).tobytes()

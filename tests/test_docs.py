@@ -17,6 +17,7 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 TEXTS = [README, *PAGES, *(ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY"))]
 NEEDED = {
     "dtypes-and-memory.md": ("ml_dtypes",),
+    "checkpoints.md": ("rich", "safetensors"),
     "command-line.md": ("rich", "safetensors"),
     "from-torch.md": ("torch",),
     "from-jax-and-keras.md": ("jax", "flax", "keras"),

@@ -10,13 +10,12 @@ and are imported when a command runs, so that this module can be imported, and `
 import argparse
 import contextlib
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from numbainit import __version__
-from numbainit.command import bench, bits, gain, init, plan, propagate, recipes, warmup
+from numbainit.command import bench, bits, gain, init, plan, propagate, recipes, terminal, warmup
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
 _COMMANDS = (init, plan, recipes, propagate, gain, bench, warmup, bits)  # as --help lists them
@@ -76,7 +75,7 @@ def _signals_unwind() -> Iterator[None]:
 
 
 def _complain(message: object, code: int) -> int:
-    print("numbainit: error:", " ".join(str(message).split()), file=sys.stderr)
+    terminal.complain(f"numbainit: error: {message}")
     return code
 
 

@@ -1,30 +1,32 @@
-"""``numbainit init``: shapes and rules → a checkpoint on the disk, and a table that says what is in it."""
+"""``numbainit init``: shapes and rules → a checkpoint, and a table that says what is in it."""
 
 import argparse
+import functools
 import json
-import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from numbainit import __version__
-from numbainit.command import choosing, terminal
-from numbainit.command.report import Result, print_table
+from numbainit.command import choosing, destination, terminal
+from numbainit.command.filling import Filling
+from numbainit.command.moments import Moments
+from numbainit.command.report import Result, show
 from numbainit.command.shapes import add_shapes, read_shapes
-from numbainit.errors import InvalidValueError, OutputError
-from numbainit.files import safetensors
+from numbainit.errors import InvalidValueError
+from numbainit.files import dtypes
 from numbainit.files.headers import Parameter
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.maths.stream import STREAM
 from numbainit.recipes import Fill, Recipe
-from numbainit.recipes.filling import make
+from numbainit.targets.cpu import launch
+from numbainit.targets.whole import whole
 from numbainit.weights.blocks import Block
 
-_DTYPES = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"}
-_TRIAL = 1 << 16  # elements: enough for the parallel kernels
+_TRIAL = 1 << 16  # elements
 
 
 def add(commands: Any) -> None:
@@ -32,17 +34,22 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "init",
         help="write a freshly initialised checkpoint",
-        description="Write a freshly initialised checkpoint in the safetensors format. Norm weights become 1, biases "
-        "0, parameters of two or more axes follow the chosen initializer.",
+        description="Write a freshly initialised checkpoint: one file, or many that any number of processes make. Norm "
+        "weights become 1, biases 0, parameters of two or more axes follow the chosen initializer.",
         allow_abbrev=False,
     )
     add_shapes(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="the .safetensors file to write")
+    destination.add_options(parser)
     choosing.add_options(parser)
     parser.add_argument(
         "--seed", type=terminal.seed, metavar="N", help="a whole number (default: 64 fresh bits, reported)"
     )
-    parser.add_argument("--dtype", choices=tuple(_DTYPES), default="f32", help="of floating parameters (default: f32)")
+    parser.add_argument(
+        "--dtype",
+        choices=(*dtypes.FLOATS, "keep"),
+        default="f32",
+        help="of floating parameters; keep: that of SHAPES (default: f32)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.set_defaults(run=_run)
 
@@ -50,26 +57,23 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     """All that can be refused is refused before the first byte."""
     terminal.need_extra()
-    code = _DTYPES[arguments.dtype]
+    code = None if arguments.dtype == "keep" else dtypes.FLOATS[arguments.dtype]
     choice = choosing.Choice(arguments)
     parameters = [parameter.cast(code) for parameter in read_shapes(arguments.shapes)]
     plan = choice.plan(parameters)
     _check_all_made(plan.recipe)
-    try:
-        path = safetensors.check_output(arguments.output)
-    except OutputError as error:
-        raise InvalidValueError(str(error)) from error
-    seed = secrets.randbits(64) if arguments.seed is None else arguments.seed
+    seed = destination.seed(arguments, parameters)
+    job = destination.job(arguments, parameters, _metadata(choice.to_dict(plan), seed))
     for warning in plan.warnings:
         terminal.warn(warning)
-    result = Result(path, seed, arguments.dtype, choice.name)
+    result = Result(job.path, seed, arguments.dtype, choice.name, files=job.files, kept=job.kept, wrong=job.wrong)
     result.compile_seconds = _compile(parameters, plan.recipe)
-    with terminal.progress(sum(parameter.nbytes for parameter in parameters), "filling", of_bytes=True) as advance:
-        _write(parameters, plan.recipe, _metadata(choice.to_dict(plan), seed), result, advance)
-    if arguments.json:
-        print(json.dumps(result.as_json()), flush=True)
-    else:
-        print_table(result)
+    filling = Filling(plan.recipe, result)
+    start = time.perf_counter()
+    with terminal.progress(job.size, "filling", of_bytes=True) as filling.advance:
+        job.make(filling.fill, filling.see, filling.whole_only)
+    result.seconds = time.perf_counter() - start
+    terminal.tell(functools.partial(show, result, as_json=arguments.json), job.on_standard_output)
     return 0
 
 
@@ -106,7 +110,9 @@ def _compile(parameters: Iterable[Parameter], recipe: Recipe) -> float:
             trial, initializer = pick(pairs, key=lambda pair: pair[0].size)
             if trial.numpy_dtype.kind not in "biu":
                 block = Block(trial.shape, (0,) * len(trial.shape)) if initializer.takes_block else None
-                initializer(np.empty(_head(trial.shape), trial.numpy_dtype), Generator(0), block=block)
+                with whole(), launch.limited(1):  # as files are filled
+                    array = np.empty(_head(trial.shape), trial.numpy_dtype)
+                    Moments().add(initializer(array, Generator(0), block=block))
     return time.perf_counter() - start
 
 
@@ -117,19 +123,3 @@ def _head(shape: tuple[int, ...]) -> tuple[int, ...]:
         head.append(min(size, max(left, 1)))
         left = left // size if head[-1] == size else 0
     return tuple(reversed(head))
-
-
-def _write(
-    parameters: list[Parameter], recipe: Recipe, metadata: dict[str, str], result: Result, advance: Callable
-) -> None:
-    """Each parameter's generator depends on its name and the seed alone: adding one changes no other."""
-    root = Generator(result.seed)
-    start = time.perf_counter()
-    with safetensors.create(result.path, parameters, metadata) as tensors:
-        for name, array in tensors.items():
-            begin = time.perf_counter()
-            make(recipe[name], name, array, root, None, recipe)
-            result.fill_seconds += time.perf_counter() - begin
-            result.add(recipe[name].label, array)
-            advance(array.nbytes)
-    result.seconds = time.perf_counter() - start

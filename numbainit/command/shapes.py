@@ -1,11 +1,11 @@
-"""What was typed for shapes → parameters: a built-in model, or a file."""
+"""What was typed for shapes → parameters: a built-in model, or what lies on the disk."""
 
 import argparse
 import os
 
 from numbainit.errors import InvalidValueError
-from numbainit.files import headers
-from numbainit.files.headers import Parameter
+from numbainit.files.headers import Parameter, parse_header
+from numbainit.files.shapes import read_parameters
 from numbainit.recipes import models
 
 
@@ -14,17 +14,18 @@ def add_shapes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "shapes",
         metavar="SHAPES",
-        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors file (only its header is read), "
-        'or a JSON header: {"name": {"dtype": "F32", "shape": [768, 2304]}, ...}',
+        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors, .npz or .npy file (only "
+        "headers are read), a sharded checkpoint's index or folder, or a JSON header: "
+        '{"name": {"dtype": "F32", "shape": [768, 2304]}, ...}',
     )
 
 
 def read_shapes(shapes: str) -> list[Parameter]:
     """Built-in names come first: a file called gpt2 is ./gpt2."""
     if shapes in models.builtin_names():
-        return headers.parse_header(models.builtin_header(shapes), shapes)
-    if os.path.exists(shapes):
-        return headers.read_parameters(shapes)
+        return parse_header(models.builtin_header(shapes), shapes)
+    if os.path.lexists(shapes):
+        return read_parameters(shapes)
     try:
         models.builtin_header(shapes)
     except InvalidValueError as error:

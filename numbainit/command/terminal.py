@@ -4,8 +4,11 @@ import argparse
 import contextlib
 import importlib
 import importlib.util
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from numbainit.errors import MissingExtraError
 
@@ -22,7 +25,7 @@ def need_extra() -> None:
 @contextlib.contextmanager
 def progress(total: int, text: str, *, of_bytes: bool = False) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal where ``rich`` is installed, nothing in a pipe."""
-    if not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
+    if sys.stderr is None or not sys.stderr.isatty() or importlib.util.find_spec("rich") is None:
         yield lambda size: None
         return
     from rich.console import Console
@@ -33,6 +36,49 @@ def progress(total: int, text: str, *, of_bytes: bool = False) -> Iterator[Calla
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=total)
         yield lambda size: bar.advance(task, size)
+
+
+class _Page(io.StringIO):
+    """A text that is printed as a whole: for ``rich`` as wide, as colourful and as poor in characters as the file."""
+
+    def __init__(self, file: TextIO) -> None:
+        super().__init__()
+        self._file = file
+        self.isatty, self.fileno = file.isatty, file.fileno  # type: ignore[method-assign]
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._file.encoding or "ascii"
+
+    def print(self) -> None:
+        """Write it to the file; characters that it lacks become escapes."""
+        self._file.write(self.getvalue().encode(self.encoding, "backslashreplace").decode(self.encoding))
+        self._file.flush()
+
+
+def tell(show: Callable[[TextIO], None], on_stderr: bool = False) -> None:
+    """Print a report of what is done already: that it cannot be printed changes nothing, and is said.
+
+    A closed pipe and a full device would complain again when Python ends, so what is left goes nowhere.
+    """
+    file = sys.stderr if on_stderr else sys.stdout
+    if file is None:
+        return
+    try:
+        page = _Page(file)
+        show(page)
+        page.print()
+    except (OSError, ValueError) as error:  # ValueError: the file was closed
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        complain(f"numbainit: all is written, but the report could not be printed: {error}")
+
+
+def complain(text: str) -> None:
+    """One line on the standard error, if there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(" ".join(text.split()), file=sys.stderr, flush=True)
 
 
 def seed(text: str) -> int:
@@ -59,4 +105,4 @@ def size(text: str) -> int:
 
 def warn(text: str) -> None:
     """One line on the standard error, whatever is in the text."""
-    print("numbainit: warning:", " ".join(text.split()), file=sys.stderr)
+    complain(f"numbainit: warning: {text}")

@@ -1,40 +1,33 @@
-"""A JSON header or a .safetensors file → its parameters: names, shapes, dtypes, checked.
+"""A safetensors header, as text → its parameters: names, shapes, dtypes, checked.
 
-The header is all that is read of a .safetensors file, by the ``safetensors`` package. A JSON header is what such a
-file starts with, as text; it is checked here, entry by entry, so that a message can name the parameter.
+Entry by entry, so that a message can name the parameter. A header of 100 MB, which the format allows, could ask for
+gigabytes of memory as Python's objects: what it holds is counted before it is read.
 """
 
 import json
 import math
-import os
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidValueError, suggestion
-from numbainit.memory.dtypes import small_dtype
+from numbainit.errors import InvalidValueError
+from numbainit.files import dtypes
 
-_NUMPY = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2",
-    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
-}  # fmt: skip
-_ML_DTYPES = {
-    "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
-}  # fmt: skip
-_DTYPES = (*_NUMPY, *_ML_DTYPES)
 METADATA = "__metadata__"
 LENGTH = 8  # bytes of the header's length; the header is padded to a multiple of it, which aligns the tensors
 LARGEST_HEADER = 100_000_000  # of the format
 LARGEST_FILE = 2**63  # bytes: offsets are signed 64-bit integers
+MOST_PARAMETERS = 250_000  # of a model: planning takes 1 kB and 20 us for each
+_MOST_VALUES = 8 * MOST_PARAMETERS  # that a header may hold: a value takes up to 100 bytes of memory
 _WIDEST = 8  # bytes of an element
 _MOST_AXES = 64  # of a NumPy array
+_MOST_SHOWN = 120  # characters of a name in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A header's entry: a name, a shape, and a dtype as safetensors spells it.
 
@@ -57,78 +50,129 @@ class Parameter:
     @property
     def numpy_dtype(self) -> np.dtype:
         """The dtype of the array; of ml_dtypes, which is then imported, where NumPy has none."""
-        return np.dtype(_NUMPY[self.dtype]) if self.dtype in _NUMPY else small_dtype(_ML_DTYPES[self.dtype])
+        return dtypes.numpy_dtype(self.dtype)
 
     @property
     def nbytes(self) -> int:
         """How many bytes the elements take."""
-        return self.size * self.numpy_dtype.itemsize
+        return self.size * dtypes.itemsize(self.dtype)
 
-    def cast(self, dtype: str) -> "Parameter":
-        """The same parameter in another floating dtype; integers and booleans stay what they are."""
-        return replace(self, dtype=dtype) if self.dtype.startswith(("F", "BF")) else self
+    def cast(self, dtype: str | None) -> "Parameter":
+        """The same parameter in another floating dtype, if one is given; what is no float stays what it is.
+
+        Raises
+        ------
+        InvalidValueError
+            For a dtype that cannot be filled.
+        """
+        found = replace(self, dtype=dtype) if dtype and dtypes.is_float(self.dtype) else self
+        reason = dtypes.why_not_filled(found.dtype)
+        if reason:
+            raise InvalidValueError(f"parameter {named(self.name)}: {reason}")
+        return found
 
 
-def _checked_shape(name: str, shape: Any) -> tuple[int, ...]:
-    wanted = f"parameter {name!r} has shape {json.dumps(shape)[:80]}; wanted"
+def named(name: str) -> str:
+    """A name as messages show it: a header may hold one of a hundred megabytes."""
+    return repr(name) if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]!r}... ({len(name):,} characters)"
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a JSON value."""
+    if isinstance(value, (list, dict, str)):
+        value = value[:_MOST_SHOWN] if isinstance(value, (list, str)) else dict(list(value.items())[:8])
+    try:
+        return json.dumps(value)[:_MOST_SHOWN]
+    except (RecursionError, ValueError):  # deeply nested, or an int of thousands of digits
+        return f"a JSON {type(value).__name__} too large to show"
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
     if not isinstance(shape, list):
-        raise InvalidValueError(f"{wanted} a list of sizes, such as [768, 2304]")
+        raise InvalidValueError(f"shape {_shown(shape)}; wanted a list of sizes, such as [768, 2304]")
+    if len(shape) > _MOST_AXES:
+        raise InvalidValueError(f"a shape of {len(shape):,} axes; wanted at most {_MOST_AXES}: merge some")
     for size in shape:
         if type(size) is not int or size < 0:  # True is an int too, and not a size
             raise InvalidValueError(
-                f"{wanted} whole numbers >= 0, but one is {json.dumps(size)[:80]}: correct the header"
+                f"shape {_shown(shape)}; wanted whole numbers >= 0, but one is {_shown(size)}: correct the header"
             )
-    if len(shape) > _MOST_AXES:
-        raise InvalidValueError(f"{wanted} at most {_MOST_AXES} axes, got {len(shape)}: merge some")
     if math.prod(size or 1 for size in shape) >= LARGEST_FILE // _WIDEST:
-        raise InvalidValueError(f"{wanted} fewer than 2^63 bytes: correct the header")
+        raise InvalidValueError(f"shape {_shown(shape)}; wanted fewer than 2^63 bytes: correct the header")
     return tuple(shape)
-
-
-def _checked_dtype(name: str, dtype: Any) -> str:
-    if dtype in _DTYPES:
-        return dtype
-    hint = suggestion(str(dtype).upper(), _DTYPES)
-    raise InvalidValueError(
-        f"parameter {name!r} has dtype {json.dumps(dtype)[:80]}, which is not known here; {hint}"
-        f"Wanted one of {', '.join(_DTYPES)}"
-    )
 
 
 def _checked_parameter(name: str, entry: Any) -> Parameter:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise InvalidValueError(f"parameter {name!r} has a name that is no valid Unicode: rename it") from None
+        raise InvalidValueError(f"parameter {named(name)} has a name that is no valid Unicode: rename it") from None
     if not isinstance(entry, dict):
-        raise InvalidValueError(
-            f"parameter {name!r} is {json.dumps(entry)[:80]}; wanted an object such as "
-            '{"dtype": "F32", "shape": [768]}'
-        )
+        wanted = 'wanted an object such as {"dtype": "F32", "shape": [768]}'
+        raise InvalidValueError(f"parameter {named(name)} is {_shown(entry)}; {wanted}")
     for field in ("dtype", "shape"):
         if field not in entry:
-            got = ", ".join(map(repr, entry)) or "nothing"
-            raise InvalidValueError(f"parameter {name!r} has no {field}: got {got}; add a {field!r}")
-    return Parameter(name, _checked_shape(name, entry["shape"]), _checked_dtype(name, entry["dtype"]))
-
-
-def _checked_parameters(entries: dict[str, Any], source: str) -> list[Parameter]:
+            got = ", ".join(map(named, list(entry)[:8])) or "nothing"
+            raise InvalidValueError(f"parameter {named(name)} has no {field}: got {got}; add a {field!r}")
     try:
-        parameters = [_checked_parameter(name, entry) for name, entry in entries.items() if name != METADATA]
+        return Parameter(name, _checked_shape(entry["shape"]), sys.intern(dtypes.checked(entry["dtype"])))
+    except InvalidValueError as error:
+        raise InvalidValueError(f"parameter {named(name)} has {error}") from None
+
+
+def checked_parameters(entries: Iterable[tuple[str, Any]], source: str) -> list[Parameter]:
+    """The parameters of a header's entries: at least one, and not too many."""
+    try:
+        parameters = [_checked_parameter(name, entry) for name, entry in entries if name != METADATA]
     except InvalidValueError as error:
         raise InvalidValueError(f"{source}: {error}") from None
     if not parameters:
         raise InvalidValueError(f"{source} names no parameter; wanted at least one")
+    if len(parameters) > MOST_PARAMETERS:
+        raise InvalidValueError(f"{source} names {len(parameters):,} parameters; wanted at most {MOST_PARAMETERS:,}")
     return parameters
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of a JSON text; Python would silently keep the last of two equal keys."""
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of a JSON text; Python would silently keep the last of two equal keys. Offsets are nobody's need."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise InvalidValueError(f"the key {key!r} stands twice in the header; wanted unique names: remove one")
+            raise InvalidValueError(f"the key {named(key)} stands twice in the header; wanted unique names: remove one")
         found[key] = value
+    found.pop("data_offsets", None)
+    return found
+
+
+def check_size(text: bytes, source: str) -> None:
+    """Refuse a text that holds more values than a model needs, before it becomes objects."""
+    values = text.count(b",") + text.count(b"[") + text.count(b"{")
+    if values > _MOST_VALUES:
+        raise InvalidValueError(
+            f"{source} holds {values:,} values; wanted at most {_MOST_VALUES:,}, which {MOST_PARAMETERS:,} parameters "
+            "take: split the model"
+        )
+
+
+def load_json(text: bytes, source: str, wanted: str) -> dict[str, Any]:
+    """The object that a JSON text is, none of its keys twice.
+
+    Raises
+    ------
+    InvalidValueError
+        For anything else, and for a text of too many values; ``wanted`` ends the message.
+    """
+    check_size(text, source)
+    try:
+        found = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(f"{source} is not UTF-8 text (byte {error.start}); {wanted}") from None
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{source}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidValueError(f"{source} is not valid JSON ({error}); {wanted}: correct it") from None
+    if not isinstance(found, dict):
+        raise InvalidValueError(f"{source} holds a JSON {type(found).__name__}; {wanted}")
     return found
 
 
@@ -154,69 +198,5 @@ def parse_header(header: bytes, source: str) -> list[Parameter]:
     >>> parse_header(b'{"w": {"dtype": "F32", "shape": [2, 3]}}', "example")
     [Parameter(name='w', shape=(2, 3), dtype='F32')]
     """
-    wanted = "wanted a JSON object in the form of a safetensors header"
-    try:
-        entries = json.loads(header.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
-    except UnicodeDecodeError as error:
-        raise InvalidValueError(f"{source} is not UTF-8 text (byte {error.start}); {wanted}") from None
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{source}: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidValueError(f"{source} is not valid JSON ({error}); {wanted}: correct it") from None
-    if not isinstance(entries, dict):
-        raise InvalidValueError(f"{source} holds a JSON {type(entries).__name__}; {wanted}")
-    return _checked_parameters(entries, source)
-
-
-def _read_safetensors(path: Path) -> list[Parameter]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            slices = {name: file.get_slice(name) for name in file.offset_keys()}  # in the order of the file
-            entries = {name: {"dtype": s.get_dtype(), "shape": list(s.get_shape())} for name, s in slices.items()}
-    except SafetensorError as error:
-        raise InvalidValueError(
-            f"{path} is not a whole safetensors file ({error}); fetch or save it again, or give its header as JSON"
-        ) from None
-    return _checked_parameters(entries, str(path))
-
-
-def _is_safetensors(path: Path) -> bool:
-    """Whether the name says so, or the first bytes do: a length that fits into the file, then an object."""
-    if path.suffix == ".safetensors":
-        return True
-    if not path.is_file():  # a pipe: its bytes can be read only once
-        return False
-    with path.open("rb") as file:
-        head = file.read(LENGTH + 1)
-    fits = int.from_bytes(head[:LENGTH], "little") <= path.stat().st_size - LENGTH
-    return fits and head[LENGTH:] == b"{"
-
-
-def read_parameters(path: str | os.PathLike[str]) -> list[Parameter]:
-    """The parameters of a .safetensors file, of which only the header is read, or of a JSON header.
-
-    Raises
-    ------
-    InvalidValueError
-        If there is no such file, or it is neither of the two.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise InvalidValueError(f"{path} is a folder; wanted a JSON header or a .safetensors file in it")
-    try:
-        if _is_safetensors(path):
-            return _read_safetensors(path)
-        with path.open("rb") as file:
-            header = file.read(LARGEST_HEADER + 1)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InvalidValueError(
-            f"{path} cannot be read: {reason}; wanted a JSON header or a .safetensors file"
-        ) from error
-    if len(header) > LARGEST_HEADER:
-        raise InvalidValueError(
-            f"{path} is larger than the {LARGEST_HEADER:,} bytes of the longest header; is it a model?"
-        )
-    return parse_header(header, str(path))
+    entries = load_json(header, source, "wanted a JSON object in the form of a safetensors header")
+    return checked_parameters(entries.items(), source)

@@ -418,7 +418,21 @@ REFUSED = [
     ("SMALL -o OUT", ["this is a folder", "model.safetensors"]),
     ("SMALL -o OUT/none/m", ["there is no folder", "make it first"]),
     ("SMALL -o OUT/old/m", ["is a file, not a folder"]),
-    ("SMALL -o /dev/null", ["device"]),
+    ("SMALL -o OUT/m.pt", ["torch's pickles", ".safetensors"]),
+    ("SMALL -o SMALL", ["JSON"]),
+    ("SMALL -o OUT/loop", ["symbolic links"]),
+    ("SMALL -o OUT/m.npy", ["one array, got 8"]),
+    ("SMALL -o OUT/m.npz --dtype bf16", ["'fc.weight'", "bfloat16", "--dtype"]),
+    ("SMALL -o OUT/d --shard-size 5XB", ["'5XB'", "5GB"]),
+    ("SMALL -o OUT/d --shard-size 5GB --world 2", ["leave out one"]),
+    ("SMALL -o OUT/d --only 1 --seed 1", ["--shard-size"]),
+    ("SMALL -o OUT/d --rank 1 --seed 1", ["--world"]),
+    ("SMALL -o OUT/d --world 2 --rank 2 --seed 1", ["0 to 1"]),
+    ("SMALL -o OUT/d --world 2 --rank 1", ["need --seed"]),
+    ("SMALL -o OUT/d --shard-size 5GB --only 2 --seed 1", ["makes 1 file"]),
+    ("SMALL -o OUT/m --resume", ["--shard-size"]),
+    ("SMALL -o OUT/old --shard-size 5GB", ["name a folder"]),
+    ("SMALL -o OUT/none/d --shard-size 5GB", ["there is no folder", "make it first"]),
     ("SMALL -o OUT/m --init kaiming_norml", ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),
     ("SMALL -o OUT/m --init kaiming_normal --mode fan_inn", ["fan_inn", "fan_in"]),
     ("SMALL -o OUT/m --init kaiming_normal --nonlinearity rellu", ["rellu", "did you mean 'relu'"]),
@@ -445,6 +459,7 @@ REFUSED = [
 @pytest.mark.parametrize(("words", "fragments"), REFUSED, ids=[words for words, _ in REFUSED])
 def test_refusals_touch_nothing(small, out, words, fragments, capsys):
     (out / "old").write_bytes(b"old")
+    (out / "loop").symlink_to(out / "loop")
     words = words.replace("SMALL", str(small)).replace("OUT", str(out)).split()
     assert run("init", *words) == 2
     _expect_one_line(capsys.readouterr(), fragments)
@@ -509,9 +524,9 @@ def test_a_full_disk(small, out, monkeypatch, capsys):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr(os, "fsync", full)
     assert run("init", small, "-o", out / "m") == 1
-    _expect_one_line(capsys.readouterr(), ["No space left on device", str(out / "m"), "make room"])
+    _expect_one_line(capsys.readouterr(), ["the disk is full", str(out / "m"), "make room"])
     assert contents(out) == {"m": b"old"}
 
 
@@ -535,20 +550,20 @@ def _break_the_second_fill(monkeypatch, error):
     monkeypatch.setattr(init, "normal_", fill)
 
 
-# A real run that stops, and says so, when its file is half full.
+# A real run that stops, and says so, when half of its tensors are written.
 HALF = """
 import signal, sys, time, numbainit.command.cli
-from numbainit.command import init
+from numbainit.command.filling import Filling
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
-real, calls = init.make, []
-def make(*arguments):
+real, calls = Filling.see, []
+def see(self, piece, found):
     calls.append(1)
     if len(calls) == 4:
         print("half", flush=True)
         time.sleep(300)
-    return real(*arguments)
-init.make = make
+    real(self, piece, found)
+Filling.see = see
 sys.exit(numbainit.command.cli.main(sys.argv[1:]))
 """
 
@@ -558,7 +573,7 @@ def _end_half_way(small, out, number):
     process = start("init", small, "-o", out / "m", program=("-c", HALF))
     try:
         assert process.stdout.readline() == b"half\n"
-        assert any(name.startswith(".m.") and name.endswith(".tmp") for name in contents(out))
+        assert any(name.startswith(".m.") and name.endswith(".numbainit") for name in contents(out))
         process.send_signal(number)
         _, complaints = process.communicate(timeout=60)
     finally:
@@ -592,8 +607,9 @@ def test_a_kill_leaves_no_half_output(small, out, old):
     assert _end_half_way(small, out, signal.SIGKILL)[0] == -signal.SIGKILL
     left = contents(out)
     assert left.pop("m", None) == old
-    assert all(name.endswith(".tmp") for name in left)  # nobody is left to remove it
-    assert run("init", small, "-o", out / "m", "--json") == 0  # and it is in nobody's way
+    assert all(name.endswith(".numbainit") for name in left)
+    assert run("init", small, "-o", out / "m", "--json") == 0  # which removes what the dead one has left
+    assert list(contents(out)) == ["m"]
     assert load_file(out / "m").keys() == SMALL.keys()
 
 

@@ -26,18 +26,20 @@ Examples
 True
 """
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+import numbainit
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from numbainit.functional import Shape, checked_shape
+from numbainit.functional import Shape, checked_shape, dtype_of_new
 from numbainit.generator import Generator, GeneratorLike, as_generator
 from numbainit.initializers import Initializer
-from numbainit.memory.dtypes import FLOATS, REALS, WORDS, checked_dtype, dtype_of
 from numbainit.targets.new_arrays import new_array
 from numbainit.weights.blocks import Block
-from numbainit.weights.layouts import LayoutLike
 
 try:
     import dask.array as da
@@ -46,224 +48,96 @@ except ImportError as error:
     raise MissingExtraError(f'numbainit.dask needs dask ({error}): pip install "numbainit[dask]"') from error
 
 __all__ = [
+    "bilinear",
     "bits",
     "constant",
+    "convolution_orthogonal",
+    "delta_orthogonal",
     "dirac",
     "eye",
+    "forget_bias",
+    "glorot_truncated_normal",
+    "hadamard",
+    "he_truncated_normal",
+    "icnr",
+    "identity",
     "kaiming_normal",
     "kaiming_uniform",
+    "lecun_normal",
+    "lecun_truncated_normal",
+    "lecun_uniform",
+    "log_arange",
+    "log_of_uniform",
+    "log_uniform",
     "normal",
     "ones",
     "orthogonal",
+    "randomized_hadamard",
+    "sine",
     "sparse",
+    "time_step_bias",
     "trunc_normal",
     "uniform",
+    "variance_scaling",
     "xavier_normal",
     "xavier_uniform",
     "zeros",
 ]
 
-_FILLED = {"bits": WORDS, "uniform": REALS, "trunc_normal": REALS}  # all others fill any floats
+
+def _lazy(name: str) -> "Callable[..., da.Array]":
+    """The function of an initializer: the parameters of its twin, with chunks instead of a device and a block."""
+    twin = getattr(numbainit, name)
+    kept = [one for key, one in inspect.signature(twin).parameters.items() if key not in ("device", "block")]
+    chunks = inspect.Parameter("chunks", inspect.Parameter.KEYWORD_ONLY, default="auto", annotation=Any)
+    at = next(at for at, one in enumerate(kept) if one.kind is inspect.Parameter.KEYWORD_ONLY)
+    signature = inspect.Signature([*kept[:at], chunks, *kept[at:]], return_annotation=da.Array)
+
+    def make(*arguments: Any, **keywords: Any) -> da.Array:
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        return _array(name, **bound.arguments)
+
+    functools.update_wrapper(make, twin, assigned=("__name__", "__qualname__"), updated=())
+    make.__signature__, make.__wrapped__ = signature, None  # type: ignore[attr-defined]
+    make.__doc__ = f"A lazy array of what :func:`numbainit.{name}` makes: its parameters, and ``chunks``."
+    return make
 
 
-def uniform(
-    shape: Shape,
-    a: float = 0.0,
-    b: float = 1.0,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """U[a, b): see :func:`numbainit.uniform_`."""
-    return _array("uniform", shape, chunks, dtype, like, generator, a=a, b=b)
-
-
-def normal(
-    shape: Shape,
-    mean: float = 0.0,
-    std: float = 1.0,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """N(mean, std^2): see :func:`numbainit.normal_`."""
-    return _array("normal", shape, chunks, dtype, like, generator, mean=mean, std=std)
-
-
-def trunc_normal(
-    shape: Shape,
-    mean: float = 0.0,
-    std: float = 1.0,
-    a: float = -2.0,
-    b: float = 2.0,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """N(mean, std^2) in [a, b]: see :func:`numbainit.trunc_normal_`."""
-    return _array("trunc_normal", shape, chunks, dtype, like, generator, mean=mean, std=std, a=a, b=b)
-
-
-def constant(shape: Shape, val: complex, *, chunks: Any = "auto", dtype: Any = None, like: Any = None) -> da.Array:
-    """``val`` everywhere: see :func:`numbainit.constant_`."""
-    return _array("constant", shape, chunks, dtype, like, val=val)
-
-
-def ones(shape: Shape, *, chunks: Any = "auto", dtype: Any = None, like: Any = None) -> da.Array:
-    """1 everywhere: see :func:`numbainit.ones_`."""
-    return _array("ones", shape, chunks, dtype, like)
-
-
-def zeros(shape: Shape, *, chunks: Any = "auto", dtype: Any = None, like: Any = None) -> da.Array:
-    """0 everywhere: see :func:`numbainit.zeros_`."""
-    return _array("zeros", shape, chunks, dtype, like)
-
-
-def eye(shape: Shape, *, chunks: Any = "auto", dtype: Any = None, like: Any = None) -> da.Array:
-    """The identity: see :func:`numbainit.eye_`."""
-    return _array("eye", shape, chunks, dtype, like)
-
-
-def dirac(
-    shape: Shape,
-    groups: int = 1,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-) -> da.Array:
-    """A convolution that passes its channels on: see :func:`numbainit.dirac_`."""
-    return _array("dirac", shape, chunks, dtype, like, groups=groups, layout=layout)
-
-
-def xavier_uniform(
-    shape: Shape,
-    gain: float = 1.0,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """U[-c, c), ``c = gain sqrt(6 / (fan_in + fan_out))``: see :func:`numbainit.xavier_uniform_`."""
-    return _array("xavier_uniform", shape, chunks, dtype, like, generator, gain=gain, layout=layout)
-
-
-def xavier_normal(
-    shape: Shape,
-    gain: float = 1.0,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """N(0, std^2), ``std = gain sqrt(2 / (fan_in + fan_out))``: see :func:`numbainit.xavier_normal_`."""
-    return _array("xavier_normal", shape, chunks, dtype, like, generator, gain=gain, layout=layout)
-
-
-def kaiming_uniform(
-    shape: Shape,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """U[-c, c), ``c = gain sqrt(3 / fan)``: see :func:`numbainit.kaiming_uniform_`."""
-    return _array(
-        "kaiming_uniform",
-        shape,
-        chunks,
-        dtype,
-        like,
-        generator,
-        a=a,
-        mode=mode,
-        nonlinearity=nonlinearity,
-        layout=layout,
-    )
-
-
-def kaiming_normal(
-    shape: Shape,
-    a: float = 0,
-    mode: str = "fan_in",
-    nonlinearity: str = "leaky_relu",
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """N(0, std^2), ``std = gain / sqrt(fan)``: see :func:`numbainit.kaiming_normal_`."""
-    return _array(
-        "kaiming_normal",
-        shape,
-        chunks,
-        dtype,
-        like,
-        generator,
-        a=a,
-        mode=mode,
-        nonlinearity=nonlinearity,
-        layout=layout,
-    )
-
-
-def orthogonal(
-    shape: Shape,
-    gain: float = 1,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    layout: LayoutLike = "OI",
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """``gain`` times a Haar-distributed matrix: see :func:`numbainit.orthogonal_`.
-
-    No part of it can be made alone: one task makes the whole, others cut it.
-    """
-    return _array("orthogonal", shape, chunks, dtype, like, generator, gain=gain, layout=layout)
-
-
-def sparse(
-    shape: Shape,
-    sparsity: float,
-    std: float = 0.01,
-    *,
-    chunks: Any = "auto",
-    dtype: Any = None,
-    like: Any = None,
-    generator: GeneratorLike = None,
-) -> da.Array:
-    """``ceil(sparsity * rows)`` zeros in every column, the rest N(0, std^2): see :func:`numbainit.sparse_`.
-
-    A chunk costs the mask of all rows above it: chunks that are cut along columns alone cost nothing more.
-    """
-    return _array("sparse", shape, chunks, dtype, like, generator, sparsity=sparsity, std=std)
-
-
-def bits(
-    shape: Shape, *, chunks: Any = "auto", dtype: Any = None, like: Any = None, generator: GeneratorLike = None
-) -> da.Array:
-    """Raw random words: see :func:`numbainit.bits_`."""
-    return _array("bits", shape, chunks, dtype, like, generator)
+bilinear = _lazy("bilinear")
+bits = _lazy("bits")
+constant = _lazy("constant")
+convolution_orthogonal = _lazy("convolution_orthogonal")
+delta_orthogonal = _lazy("delta_orthogonal")
+dirac = _lazy("dirac")
+eye = _lazy("eye")
+forget_bias = _lazy("forget_bias")
+glorot_truncated_normal = _lazy("glorot_truncated_normal")
+hadamard = _lazy("hadamard")
+he_truncated_normal = _lazy("he_truncated_normal")
+icnr = _lazy("icnr")
+identity = _lazy("identity")
+kaiming_normal = _lazy("kaiming_normal")
+kaiming_uniform = _lazy("kaiming_uniform")
+lecun_normal = _lazy("lecun_normal")
+lecun_truncated_normal = _lazy("lecun_truncated_normal")
+lecun_uniform = _lazy("lecun_uniform")
+log_arange = _lazy("log_arange")
+log_of_uniform = _lazy("log_of_uniform")
+log_uniform = _lazy("log_uniform")
+normal = _lazy("normal")
+ones = _lazy("ones")
+orthogonal = _lazy("orthogonal")
+randomized_hadamard = _lazy("randomized_hadamard")
+sine = _lazy("sine")
+sparse = _lazy("sparse")
+time_step_bias = _lazy("time_step_bias")
+trunc_normal = _lazy("trunc_normal")
+uniform = _lazy("uniform")
+variance_scaling = _lazy("variance_scaling")
+xavier_normal = _lazy("xavier_normal")
+xavier_uniform = _lazy("xavier_uniform")
+zeros = _lazy("zeros")
 
 
 def _array(
@@ -276,12 +150,15 @@ def _array(
     **arguments: Any,
 ) -> da.Array:
     """The array that an initializer makes; a draw is taken when nothing can be refused any more."""
+    if like is not None and not hasattr(like, "__array_function__"):
+        raise InvalidTypeError(
+            f"like must be an array of NumPy or CuPy, got {type(like).__module__}.{type(like).__name__}: dask's chunks "
+            "are arrays of these"
+        )
     found, sizes = Initializer(name, **arguments), checked_shape(shape)
-    known = _dtype(name, dtype, like)
+    known = dtype_of_new(getattr(numbainit, name + "_"), dtype, like)
     cut = _chunks(chunks, sizes, known)
-    part = Block(sizes, (0,) * len(sizes)) if found.takes_block else None
-    nothing = np.empty((0 if found.takes_block else 1,) * len(sizes), known)
-    found(nothing, Generator.from_key(0, 0), block=part)  # what is wrong with the arguments
+    found.check(sizes, known)
     meta, _ = new_array((0,) * len(sizes), known, None, like)
     stream = as_generator(generator).next_stream() if found.draws else (0, 0, 0)
     label = f"{name}-{tokenize(found.label, sizes, cut, known.str, known.name, stream, type(meta).__module__)}"
@@ -299,18 +176,6 @@ def _chunk(initializer: Initializer, stream: tuple[int, int, int], like: Any, bl
     array, finish = new_array(shape, facts["dtype"], None, like)
     block = Block(facts["shape"], start) if initializer.takes_block else None
     return finish(initializer(array, Generator.from_key(*stream[:2], draws=stream[2]), block=block))
-
-
-def _dtype(name: str, dtype: Any, like: Any) -> np.dtype:
-    if like is not None and not hasattr(like, "__array_function__"):
-        raise InvalidTypeError(
-            f"like must be an array of NumPy or CuPy, got {type(like).__module__}.{type(like).__name__}: dask's chunks "
-            "are arrays of these"
-        )
-    dtypes = _FILLED.get(name, FLOATS)
-    if dtype is None:
-        return dtype_of(like, dtypes) or dtypes.machine[0]
-    return checked_dtype(dtype, WORDS if name == "bits" else FLOATS)
 
 
 def _chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:

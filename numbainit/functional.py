@@ -28,7 +28,7 @@ from numbainit import init
 from numbainit.beyond import init as beyond
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, warn_user
 from numbainit.generator import GeneratorLike
-from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable, checked_dtype, dtype_of
+from numbainit.memory.dtypes import FLOATS, REALS, WORDS, checked_dtype, dtype_of
 from numbainit.targets.new_arrays import new_array, ordinal_of
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike
@@ -417,11 +417,7 @@ def fill_new(fill: Callable, shape: Any, dtype: Any, device: Any, like: Any, *ar
         warn_user(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{old}_`.", FutureWarning)
         return fill(shape, *arguments, **keywords)
     sizes = checked_shape(shape)
-    if dtype is None:
-        known = _dtype_like(like, _FILLED.get(fill, FLOATS))
-    else:
-        known = checked_dtype(dtype, WORDS if fill is init.bits_ else FLOATS)
-    array, finish = new_array(sizes, known, device, like)
+    array, finish = new_array(sizes, dtype_of_new(fill, dtype, like), device, like)
     return finish(fill(array, *arguments, **keywords))
 
 
@@ -432,8 +428,11 @@ _OF_REALS = (
 _FILLED = {init.bits_: WORDS} | dict.fromkeys(_OF_REALS, REALS)  # all others fill any floats
 
 
-def _dtype_like(like: Any, dtypes: Fillable) -> np.dtype:
-    """The dtype of ``like``, if it can be filled; else the first of those that can."""
+def dtype_of_new(fill: Callable, dtype: Any, like: Any) -> np.dtype:
+    """The one asked for; else that of ``like``, if it can be filled; else the first of those that can."""
+    if dtype is not None:
+        return checked_dtype(dtype, WORDS if fill is init.bits_ else FLOATS)
+    dtypes = _FILLED.get(fill, FLOATS)
     return dtype_of(like, dtypes) or dtypes.machine[0]
 
 

@@ -17,12 +17,11 @@ import numpy as np  # noqa: E402
 from dask.base import tokenize  # noqa: E402
 
 import numbainit as init  # noqa: E402
-from cases import DRAWLESS, NAMES, NEEDED  # noqa: E402
+from cases import DRAWLESS, NAMES, NEEDED, ORTHOGONAL, shape_for  # noqa: E402
 from numbainit import dask as nd  # noqa: E402
-from numbainit import functional  # noqa: E402
 
 PLAIN = [name.removesuffix("_") for name in NAMES]
-BY_BLOCKS = [name for name in PLAIN if name != "orthogonal"]
+BY_BLOCKS = [name for name in PLAIN if name + "_" not in ORTHOGONAL]
 
 
 def both(name, shape, chunks, **keywords):
@@ -40,24 +39,25 @@ def cuts(draw, size):
 
 @pytest.mark.parametrize("name", BY_BLOCKS)
 @hypothesis.given(st.data())
-@hypothesis.settings(max_examples=10, deadline=None)
+@hypothesis.settings(max_examples=8, deadline=None)
 def test_any_chunks_give_the_bits_of_the_whole(name, data):
-    axes = {"dirac": 3, "eye": 2, "sparse": 2}.get(name) or data.draw(st.integers(2, 3))
-    chunks = tuple(data.draw(cuts(data.draw(st.integers(1, 8)))) for _ in range(axes))
-    made, want = both(name, tuple(map(sum, chunks)), chunks)
+    chunks = tuple(data.draw(cuts(size)) for size in shape_for(name + "_"))
+    made, want = both(name, shape_for(name + "_"), chunks)
     assert made.chunks == chunks
     assert made.dtype == want.dtype
     np.testing.assert_array_equal(made.compute(scheduler="sync"), want)
 
 
+def test_the_family_is_here():
+    assert nd.__all__ == sorted(PLAIN)
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_signatures_are_those_of_new_arrays(name):
-    own = {"chunks", "like", "dtype"}
-    mine, theirs = (inspect.signature(getattr(module, name)).parameters for module in (nd, functional))
-    assert {key: one.default for key, one in mine.items() if key not in own} == {
-        key: one.default for key, one in theirs.items() if key not in ("dtype", "like", "device", "block")
-    }
-    assert list(nd.__all__) == sorted(PLAIN)
+    mine, theirs = (inspect.signature(getattr(module, name)).parameters for module in (nd, init))
+    assert [key for key in mine if key != "chunks"] == [key for key in theirs if key not in ("device", "block")]
+    assert all(one.default == theirs[key].default for key, one in mine.items() if key != "chunks")
+    assert mine["chunks"].default == "auto"
 
 
 def test_an_orthogonal_matrix_is_made_by_one_task():

@@ -131,6 +131,20 @@ def test_a_tensor_that_is_a_part_of_a_larger_one(one_of):
     np.testing.assert_array_equal(made.to_local().numpy(), want)
 
 
+def test_a_matrix_of_2_to_the_38_elements_on_65536_ranks(one_of):
+    """One rank of it: its shard has a million elements, whose neighbours nobody here has."""
+    rank, side, cut = 40_000, 2**20, 2**10
+    one_of(rank, 2**16)
+    mesh = init_device_mesh("cpu", (2**8, 2**8))
+    made = empty(side, side // 4, device_mesh=mesh, placements=[Shard(0), Shard(1)], dtype=torch.bfloat16)
+    init.kaiming_uniform_(made, a=5**0.5, generator=SEED)
+    row, column = rank // 256 * 4 * cut, rank % 256 * cut
+    block = init.Block((side, side // 4), (row + 4095, column))
+    last = init.kaiming_uniform((1, cut), a=5**0.5, dtype="bfloat16", generator=SEED, block=block)
+    assert made.to_local().shape == (4 * cut, cut)
+    np.testing.assert_array_equal(made.to_local()[-1].float().numpy(), last[0].astype("float32"))
+
+
 REFUSED = [
     (lambda mesh: DTensor.from_local(torch.ones(4, 6), mesh, [Partial()]), init.InvalidTypeError, "holds summands"),
     (

@@ -64,29 +64,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def seed(arguments: argparse.Namespace, parameters: Sequence[Parameter]) -> int:
     """The seed that is asked for, that of what is resumed, or 64 fresh bits."""
+    _check_options(arguments)
     if arguments.seed is not None:
         return int(arguments.seed)
     if arguments.only is not None or arguments.rank is not None:
         raise InvalidValueError("--only and --rank need --seed: files of different seeds make no model")
     if arguments.resume and _is_sharded(arguments):
-        there = seed_there(Path(arguments.output), _Cut(arguments, parameters).names)
+        there = seed_there(_folder(arguments).path, _Cut(arguments, parameters).names)
         if there is not None:
             return there
     return secrets.randbits(64)
 
 
 def job(arguments: argparse.Namespace, parameters: Sequence[Parameter], metadata: Mapping[str, str]) -> Job:
-    """What is to be done; all that can be refused is refused here.
+    """What is to be done; all that can be refused is refused here, or with the seed.
 
     Raises
     ------
     InvalidValueError
         An output that cannot be written, options that do not go together, a folder that holds something else.
     """
-    _check_options(arguments)
+    if _is_sharded(arguments):
+        return _sharded(arguments, parameters, metadata)
     try:
-        if _is_sharded(arguments):
-            return _sharded(arguments, parameters, metadata)
         output = check_output(arguments.output)
     except OutputError as error:
         raise InvalidValueError(str(error)) from error
@@ -98,6 +98,13 @@ def job(arguments: argparse.Namespace, parameters: Sequence[Parameter], metadata
 
     size = sum(part.nbytes for part in form.order)
     return Job(output.path, size, make, on_standard_output=output.is_standard_output)
+
+
+def _folder(arguments: argparse.Namespace) -> Output:
+    try:
+        return check_folder(arguments.output)
+    except OutputError as error:
+        raise InvalidValueError(str(error)) from error
 
 
 def _is_sharded(arguments: argparse.Namespace) -> bool:
@@ -149,7 +156,7 @@ class _Cut:
 
 
 def _sharded(arguments: argparse.Namespace, parameters: Sequence[Parameter], metadata: Mapping[str, str]) -> Job:
-    output = check_folder(arguments.output)
+    output = _folder(arguments)
     cut = _Cut(arguments, parameters)
     checkpoint = Checkpoint(output.path, cut.shards, set(cut.names), metadata, cut.has_index)
     missing, wrong = checkpoint.to_make(cut.chosen, arguments.resume)

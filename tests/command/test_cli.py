@@ -431,6 +431,7 @@ REFUSED = [
     ("SMALL -o OUT/d --world 2 --rank 1", ["need --seed"]),
     ("SMALL -o OUT/d --shard-size 5GB --only 2 --seed 1", ["makes 1 file"]),
     ("SMALL -o OUT/m --resume", ["--shard-size"]),
+    ("SMALL -o OUT/old --shard-size 5GB --resume", ["name a folder"]),
     ("SMALL -o OUT/old --shard-size 5GB", ["name a folder"]),
     ("SMALL -o OUT/none/d --shard-size 5GB", ["there is no folder", "make it first"]),
     ("SMALL -o OUT/m --init kaiming_norml", ["'kaiming_norml'", "did you mean 'kaiming_normal'"]),

@@ -438,16 +438,16 @@ def dtype_of_new(fill: Callable, dtype: Any, like: Any) -> np.dtype:
 
 def _is_array(shape: Any, fill: Callable) -> bool:
     """Whether an array stands where a shape should; a vector of ints is a shape, as it is to NumPy."""
-    if not hasattr(shape, "shape") or not hasattr(shape, "dtype") or isinstance(shape, np.generic):
+    if not hasattr(shape, "shape") or not hasattr(shape, "dtype") or issubclass(type(shape), np.generic):
         return False
-    ints = isinstance(shape, np.ndarray) and shape.ndim == 1 and shape.dtype.kind in "iu"
+    ints = issubclass(type(shape), np.ndarray) and shape.ndim == 1 and shape.dtype.kind in "iu"
     return not ints or fill is init.bits_
 
 
 def checked_shape(shape: Any) -> tuple[int, ...]:
     """An int, or a sequence of ints, as a shape."""
     try:
-        several = isinstance(shape, (Sequence, np.ndarray))
+        several = issubclass(type(shape), (Sequence, np.ndarray))
         sizes = wholes(shape) if several else (whole(shape),)
     except TypeError:
         raise InvalidTypeError(f"shape must be an int or a sequence of ints, got {shown(shape)}") from None

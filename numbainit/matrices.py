@@ -17,7 +17,7 @@ from numbainit.targets.choose import choose
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block, whole_block, whole_shape
 from numbainit.weights.layouts import LayoutLike, as_layout, axes_by_kind
-from numbainit.weights.numbers import integer, real
+from numbainit.weights.numbers import integer, is_text, real
 
 Tap: TypeAlias = tuple[tuple[int, ...], float]  # a place in the receptive field, and a value
 Taps: TypeAlias = Callable[[Sequence[int]], Iterable[Tap]]
@@ -151,7 +151,7 @@ def sparse(array: Array, sparsity: float, std: float, generator: GeneratorLike, 
 
 def forget_bias(array: Array, value: complex, gates: str, block: Block | None) -> None:
     """One value in the quarter of the last axis that is the forget gate's, zeros elsewhere."""
-    if not isinstance(gates, str):
+    if not is_text(gates):
         raise InvalidTypeError(f"gates must be a str such as 'ifgo', got {type(gates).__name__} {shown(gates)}")
     if sorted(gates.translate(_CANDIDATES)) != sorted("ifgo"):
         raise InvalidValueError(

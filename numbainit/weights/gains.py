@@ -15,6 +15,7 @@ import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.weights.nonlinearities import nonlinearity as named
+from numbainit.weights.numbers import is_text
 
 KINDS = ("forward", "backward", "centred")
 _FAR = 38.0  # sigmas: the density of N(0, 1) is 1e-314 there
@@ -61,7 +62,7 @@ def exact_gain(nonlinearity: "str | Callable[..., Any]", param: float | None = N
     """
     if kind not in KINDS:
         raise InvalidValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}")
-    if isinstance(nonlinearity, str):
+    if is_text(nonlinearity):
         return _named_gain(nonlinearity, param, kind)
     if not callable(nonlinearity):
         raise InvalidTypeError(f"a nonlinearity is a name or a function, got {nonlinearity!r}: pass 'gelu' or np.tanh")

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.weights.fans import DEFAULT_SLOPE, did_you_mean
-from numbainit.weights.numbers import real
+from numbainit.weights.numbers import is_text, real
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 _GELU_TANH = 0.7978845608028654  # sqrt(2 / pi)
@@ -143,7 +143,7 @@ def nonlinearity(name: object, param: float | None = None) -> Nonlinearity:
     >>> nonlinearity("relu").value(np.array([-2.0, 3.0])).tolist()
     [0.0, 3.0]
     """
-    if not isinstance(name, str):
+    if not is_text(name):
         raise InvalidTypeError(f"a nonlinearity is a name such as 'relu', got {type(name).__name__} {name!r}")
     if name in _WITH_PARAMETER:
         usual, made = _WITH_PARAMETER[name]

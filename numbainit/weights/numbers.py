@@ -7,7 +7,7 @@ then it is none.
 import itertools
 import operator
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -93,10 +93,15 @@ def real_and_imaginary(name: str, value: object) -> tuple[float, float]:
     return (scalar(name, value), 0.0) if number is None else (number.real, number.imag)
 
 
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether this is a str: by its type, which cannot lie as ``__class__`` can."""
+    return issubclass(type(value), str)
+
+
 def one_of(name: str, value: object, known: Iterable[str]) -> str:
     """One of a few words, or an error that lists them."""
     words = list(known)
-    if not isinstance(value, str):
+    if not is_text(value):
         raise InvalidTypeError(f"{name} must be a str, one of {words}, got {type(value).__name__} {shown(value)}")
     if value not in words:
         raise InvalidValueError(

@@ -614,6 +614,27 @@ def test_a_kill_leaves_no_half_output(small, out, old):
     assert load_file(out / "m").keys() == SMALL.keys()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="this platform has no signals to send")
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_does_not_end_the_clearing_up(first):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    cleared = []
+
+    def run():
+        with cli._signals_unwind():
+            try:
+                signal.raise_signal(first)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGTERM)
+                cleared.append(1)
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run()
+    assert cleared == [1]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
 def test_signal_handlers_are_put_back(small, out):
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
     assert run("init", small, "-o", out / "m") == 0

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 import numbainit as init
-from cases import DRAWLESS, NAMES, NEEDED
+from cases import DRAWLESS, NAMES, NEEDED, ORTHOGONAL
 from fuzz import odd
 
 LONGEST = 500  # characters of a message
@@ -129,7 +129,7 @@ def case(source):
     arguments = dict(NEEDED.get(name, {}))
     if OPTIONS[name] and source.random() < 0.4:
         arguments[source.choice(OPTIONS[name])] = odd.thing(source)
-    if name != "orthogonal_" and (block := block_of(source, array.shape)) is not None:
+    if "block" in OPTIONS[name] and (block := block_of(source, array.shape)) is not None:
         arguments["block"] = block
     generator = init.Generator(source.randrange(2**40), draws=source.choice([0, 3, 2**32 - 1]))
     if name not in DRAWLESS:
@@ -170,7 +170,7 @@ def check(name, whole, before, array, target, arguments, generator):
         return
     plain = np.empty(array.shape, array.dtype.newbyteorder("="))
     getattr(init, name)(plain, **arguments)
-    if name == "orthogonal_":
+    if name in ORTHOGONAL:
         near = np.allclose(filled.astype(complex), plain.astype(complex), atol=0.1, equal_nan=True)
         assert near, "other values than those of a plain array"
         return

@@ -11,6 +11,7 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
+from numbainit.auditing.audit import audit
 from numbainit.beyond.functional import (
     bilinear,
     convolution_orthogonal,
@@ -121,6 +122,7 @@ __all__ = [
     "Propagation",
     "_calculate_correct_fan",
     "_calculate_fan_in_and_fan_out",
+    "audit",
     "bilinear",
     "bilinear_",
     "bits",

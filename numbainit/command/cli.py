@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from numbainit import __version__
-from numbainit.command import bench, bits, gain, init, plan, propagate, recipes, terminal, warmup
+from numbainit.command import audit, bench, bits, gain, init, plan, propagate, recipes, terminal, warmup
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
-_COMMANDS = (init, plan, recipes, propagate, gain, bench, warmup, bits)  # as --help lists them
+_COMMANDS = (init, plan, recipes, audit, propagate, gain, bench, warmup, bits)  # as --help lists them
 
 
 # ---- what is typed ----

@@ -1,0 +1,58 @@
+"""A shape → boxes whose elements follow each other: what is looked at of a tensor at a time."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+PIECE = 1 << 19  # elements: with copies in float64, few MB
+
+Box: TypeAlias = tuple[tuple[int, int], ...]
+
+
+def boxes(shape: tuple[int, ...], most: int = PIECE) -> Iterator[Box]:
+    """The first index along each axis, and the one behind the last, of pieces in C order.
+
+    Examples
+    --------
+    >>> from numbainit.auditing.pieces import boxes
+    >>> list(boxes((2, 5, 3), most=9))
+    [((0, 1), (0, 3), (0, 3)), ((0, 1), (3, 5), (0, 3)), ((1, 2), (0, 3), (0, 3)), ((1, 2), (3, 5), (0, 3))]
+    """
+    if not shape:
+        yield ()
+        return
+    axis = len(shape) - 1
+    while axis and math.prod(shape[axis:]) <= most:
+        axis -= 1
+    inner = math.prod(shape[axis + 1 :])
+    step = max(most // max(inner, 1), 1)
+    rest = tuple((0, size) for size in shape[axis + 1 :])
+    for lead in itertools.product(*map(range, shape[:axis])):
+        for start in range(0, shape[axis], step):
+            yield (*((at, at + 1) for at in lead), (start, min(start + step, shape[axis])), *rest)
+
+
+def sizes(box: Box) -> tuple[int, ...]:
+    """The shape of a box."""
+    return tuple(stop - start for start, stop in box)
+
+
+def counts(shape: tuple[int, ...]) -> Iterator[int]:
+    """The numbers of elements of all boxes."""
+    return (math.prod(sizes(box)) for box in boxes(shape))
+
+
+def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(rows, columns): axis 0, and all others."""
+    return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
+
+
+def as_float(piece: np.ndarray) -> np.ndarray:
+    """float64 of any real dtype; both parts of complex numbers."""
+    if piece.dtype.kind == "c":
+        piece = piece.view(piece.real.dtype)
+    with np.errstate(invalid="ignore"):  # NaNs that signal: memory holds anything
+        return piece.astype(np.float64)

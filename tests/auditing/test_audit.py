@@ -1,0 +1,384 @@
+"""Audits of checkpoints: exact, changed by a bit, of another seed, cast, copied, broken, and those that are refused."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import numbainit as init
+from numbainit import errors
+from numbainit.recipes import Change, Fill, Recipe, Rules, Weight
+
+LARGE = "h.1.w"
+
+
+def found(audit, name=LARGE):
+    return next(one for one in audit.tensors if one.name == name)
+
+
+def kinds(record):
+    return {fault.kind for fault in record.faults}
+
+
+# ---- where it comes from ----
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--dtype", "bf16"),
+        ("--dtype", "f64", "--init", "uniform", "--a=-0.1", "--b", "0.1"),
+        ("--init", "trunc_normal", "--dtype", "f16"),
+        ("--init", "kaiming_normal", "--mode", "fan_out", "--nonlinearity", "relu"),
+        ("--init", "orthogonal"),
+        ("--init", "constant", "--val", "0.5"),
+    ],
+)
+def test_what_init_has_made_is_exact(make, words):
+    audit = init.audit(make(*words).path)
+    assert (audit.verdict, audit.ok) == ("exact", True)
+    assert audit.line.endswith(
+        f"bit for bit, {words[words.index('--init') + 1] if '--init' in words else 'normal'}, seed 7"
+    )
+    assert {one.verdict for one in audit.tensors} == {"exact"}
+
+
+@pytest.mark.parametrize("place", [(0, 0), (53, 11), (95, 63)])
+def test_one_bit(made, place):
+    array = made.arrays[LARGE].copy()
+    array.view("u4")[place] ^= 1
+    audit = init.audit(made.changed({LARGE: array}))
+    assert (audit.verdict, audit.ok) == ("differs", False)
+    number = np.ravel_multi_index(place, array.shape)
+    assert f"{LARGE}: 1 of 6,144 elements differs, from element {number:,} on" in audit.line
+    assert found(audit).figures["first_difference"] == number
+    assert [one.name for one in audit.tensors if one.verdict != "exact"] == [LARGE]
+
+
+def test_a_tensor_of_another_seed_follows_its_law(made):
+    audit = init.audit(made.changed({LARGE: init.normal((96, 64), std=0.02, generator=3)}))
+    assert (audit.verdict, audit.ok) == ("fits", True)
+    assert f"{LARGE} follows its law, and is not of seed 7" in audit.line
+    assert not init.audit(made.changed(), expect="exact", seed=8).ok
+
+
+def test_another_seed(made):
+    audit = init.audit(made.path, seed=8)
+    assert audit.verdict == "fits"
+    assert "not this seed: no bit of 4 drawn tensors is as seed 8 makes it" in audit.line
+
+
+def test_a_cast_is_known(made):
+    import ml_dtypes
+
+    drawn = {name: array for name, array in made.arrays.items() if array.ndim > 1}
+    small = {name: array.astype(ml_dtypes.bfloat16) for name, array in drawn.items()}
+    assert init.audit(made.changed(small)).verdict == "exact"
+    wide = init.audit(made.changed({name: array.astype("float32") for name, array in small.items()}))
+    assert wide.verdict == "exact"
+    assert found(wide).figures["made_as"] == "bfloat16"
+    doubled = init.audit(made.changed({name: array.astype("float64") for name, array in drawn.items()}))
+    assert (doubled.verdict, found(doubled).figures["made_as"]) == ("exact", "float32")
+
+
+def test_a_recipe_and_a_seed_are_enough(made, tmp_path):
+    normal = init.Initializer("normal", std=0.02)
+    plain = made.changed(metadata={})
+    assert init.audit(plain, normal, seed=7).verdict == "exact"
+    assert init.audit(plain, normal).verdict == "fits"
+    rows = [("*", [2, 4], normal), ("*.bias", 1, "zeros"), ("norm.weight", 1, "ones"), ("*", 0, "zeros")]
+    rules = Rules([{"match": match, "rank": rank, "initializer": one} for match, rank, one in rows])
+    assert init.audit(made.arrays, rules, seed=7).verdict == "exact"
+    path = tmp_path / "recipe.json"
+    path.write_text(rules.recipe(made.arrays).to_json())
+    assert init.audit(made.arrays, path, seed=7).verdict == "exact"
+
+
+def test_steps_after_the_fill_and_ties():
+    weight = Weight(
+        (64, 32), "float32", (Fill(init.Initializer("normal")), Fill(init.Initializer("zeros"), ((0, 1), (0, 32))))
+    )
+    recipe = Recipe({"emb": weight}, {"head": "emb"})
+    arrays = {name: np.empty((64, 32), "float32") for name in ("emb", "head")}
+    recipe.apply(arrays, generator=5)
+    audit = init.audit(arrays, recipe, seed=5)
+    assert audit.verdict == "exact"
+    assert init.audit(arrays, recipe, seed=6).verdict == "fits"
+
+
+@pytest.mark.parametrize("name", ["eye", "orthogonal", "hadamard", "truncated"])
+def test_what_has_no_law_to_test_has_bits(name):
+    """Matrices with a structure, and a part of a formula."""
+    truncated = name == "truncated"
+    steps = (
+        Fill(init.Initializer("normal" if truncated else name)),
+        *[Change("mul", 0.5, ((0, 8), (0, 32)))] * truncated,
+    )
+    recipe = Recipe({"w": Weight((32, 32), "float32", steps)})
+    arrays = {"w": np.empty((32, 32), "float32")}
+    recipe.apply(arrays, generator=5)
+    assert init.audit(arrays, recipe, seed=5).verdict == "exact"
+    arrays["w"][3, 3] += 0.25
+    audit = init.audit(arrays, recipe, seed=5)
+    assert (audit.verdict, kinds(audit.tensors[0])) == ("differs", {"changed"})
+
+
+def test_an_orthogonal_matrix_of_another_machine_fits():
+    recipe = Recipe({"w": Weight((32, 32), "float32", (Fill(init.Initializer("orthogonal")),))})
+    arrays = {"w": np.empty((32, 32), "float32")}
+    recipe.apply(arrays, generator=5)
+    arrays["w"] *= np.float32(1 + 2e-7)
+    audit = init.audit(arrays, recipe, seed=5)
+    assert (audit.verdict, audit.tensors[0].figures["close"]) == ("fits", True)
+
+
+def test_what_older_files_say(made):
+    laws = [{"parameters": when, "law": name + "()", "name": name} for when, name in (
+        ("integer or bool", "zeros"), ("running_var", "ones"), ("running_mean, num_batches_tracked", "zeros"),
+        ("bias", "zeros"), ("rank 0 or 1", "ones"))]  # fmt: skip
+    laws.append({"parameters": "all others", "law": "normal(std=0.02)", "name": "normal", "mean": 0.0, "std": 0.02})
+    path = made.changed(rules=json.dumps({"init": "normal", "options": {}, "laws": laws}))
+    assert init.audit(path).verdict == "exact"
+
+
+def test_a_baseline(made):
+    assert init.audit(made.arrays, baseline=made.path).verdict == "exact"
+    array = made.arrays[LARGE] + np.float32(1e-3)
+    array[:5] = made.arrays[LARGE][:5]
+    moved = {**made.arrays, LARGE: array}
+    audit = init.audit(moved, baseline=made.path)
+    assert (audit.verdict, kinds(found(audit))) == ("differs", {"changed"})
+    trained = init.audit(moved, baseline=made.path, expect="trained")
+    assert "untouched" in kinds(found(trained, "h.0.w"))
+    assert "5 rows are those of the baseline" in found(trained).text
+    missing = init.audit({LARGE: array}, baseline=made.path)
+    assert (missing.verdict, len(missing.missing)) == ("differs", len(made.arrays) - 1)
+    assert init.audit({**made.arrays, "more": array}, baseline=made.path).verdict == "differs"
+
+
+# ---- which law, which faults ----
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(8**0.5, "sqrt(8) times the expected"), (0.5**0.5, "1 / sqrt(2) times the expected"), (1.07, "(x 1.0")],
+)
+def test_a_std_that_is_off(made, factor, words):
+    array = init.normal((96, 64), std=0.02 * factor, generator=3)
+    audit = init.audit(made.changed({LARGE: array}))
+    assert audit.verdict == "differs"
+    assert words in found(audit).text
+    assert kinds(found(audit)) == {"fans" if "sqrt" in words else "law"}
+
+
+def test_another_law_of_the_same_std(made):
+    bound = 0.02 * 3**0.5
+    audit = init.audit(made.changed({LARGE: init.uniform((96, 64), -bound, bound, generator=3)}))
+    assert "another shape than normal(std=0.02)" in found(audit).text
+
+
+def test_values_outside_a_truncation(make):
+    made = make("--init", "trunc_normal")
+    array = init.trunc_normal((96, 64), 0, 0.02, -0.04, 0.04, generator=3)
+    assert init.audit(made.changed({LARGE: array})).verdict == "fits"
+    array[3, 5] = 0.05
+    assert "1 elements outside [-0.04, 0.04]" in found(init.audit(made.changed({LARGE: array}))).text
+
+
+def test_one_value_that_is_too_far(made):
+    array = init.normal((96, 64), std=0.02, generator=3)
+    array[0, 0] = 0.2  # ten sigma
+    assert "values reach from" in found(init.audit(made.changed({LARGE: array}))).text
+
+
+def broken(made, change):
+    array = made.arrays[LARGE].copy()
+    change(array)
+    return found(init.audit(made.changed({LARGE: array}, metadata={})))
+
+
+def test_no_numbers(made):
+    def change(array):
+        array[0, :3], array[1, :2], array[2, 0] = np.nan, np.inf, 1e35
+
+    record = broken(made, change)
+    assert kinds(record) == {"nan", "inf", "huge"}
+    assert (record.verdict, record.fresh) == ("differs", None)
+    assert record.text.startswith("3 of 6,144 are NaN; 2 of 6,144 are infinities")
+
+
+def test_memory_that_nobody_initialised(made):
+    def addresses(array):
+        array.view("u8")[:2] = 0x00007F88_12345678
+
+    def zeros(array):
+        array.reshape(-1)[1000:3000] = 0
+
+    def pages(array):
+        array.reshape(-1)[2048:3072] = array.reshape(-1)[:1024]
+
+    assert "64 words look like addresses" in broken(made, addresses).text
+    assert "a run of 2,000 zeros from element 1,000 on" in broken(made, zeros).text
+    assert "1 pages of 4,096 bytes repeat" in broken(made, pages).text
+    empty = np.frombuffer(np.random.default_rng(0).bytes(96 * 64 * 4), "float32").reshape(96, 64)
+    assert init.audit({"w": empty}).verdict == "differs"
+
+
+def test_equal_shards(made):
+    def rows(array):
+        array[48:] = array[:48]
+
+    def columns(array):
+        array[:] = np.tile(array[:, :16], 4)
+
+    assert "2 equal blocks along axis 0" in broken(made, rows).text
+    assert "4 equal blocks along axis 1" in broken(made, columns).text
+
+
+def test_rows_and_columns_of_zeros_are_told(made):
+    def change(array):
+        array[3], array[:, 7] = 0, 0
+
+    record = broken(made, change)
+    assert (record.verdict, kinds(record)) == ("fits", {"dead"})
+    assert record.text == "1 of 96 rows and 1 of 64 columns are 0"
+
+
+def test_copies(made):
+    copied = {"h.2.w": made.arrays["h.0.w"]}
+    audit = init.audit(made.changed(copied))
+    assert (audit.verdict, kinds(found(audit, "h.2.w"))) == ("differs", {"copy"})
+    tied = init.audit(made.changed(copied, metadata={}))  # nothing says that they have laws of their own
+    assert (tied.verdict, found(tied, "h.2.w").text) == ("fits", "the same bits as h.0.w")
+
+
+def test_rows_that_training_never_touched(made):
+    array = made.arrays[LARGE] + np.random.default_rng(0).normal(0, 0.02, (96, 64)).astype("float32")
+    array[10:14] = made.arrays[LARGE][10:14]
+    assert "4 rows are as they were made" in found(init.audit(made.changed({LARGE: array}))).text
+
+
+# ---- what is printed, where it lies, what is refused ----
+
+
+def test_json_has_everything(made):
+    facts = json.loads(json.dumps(init.audit(made.changed({LARGE: np.full((96, 64), np.nan, "float32")})).as_dict()))
+    assert (facts["verdict"], facts["seed"], len(facts["tensors"])) == ("differs", 7, len(made.arrays))
+    record = next(one for one in facts["tensors"] if one["name"] == LARGE)
+    assert {"name", "verdict", "law", "faults", "fresh", "mean", "std"} <= set(record)
+    assert record["law"] == "normal(std=0.02)"
+    assert record["faults"][0]["kind"] == "nan"
+
+
+def test_folders_indices_and_npz(made, tmp_path):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    names = list(made.arrays)
+    halves = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for file, part in halves.items():
+        save_file({name: made.arrays[name] for name in part}, folder / file, made.metadata)
+    assert init.audit(folder).verdict == "exact"
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {name: file for file, part in halves.items() for name in part}}))
+    assert init.audit(index).verdict == init.audit(folder).verdict == "exact"
+    (folder / "b.safetensors").unlink()
+    with pytest.raises(errors.InvalidValueError, match=r"these are missing: b\.safetensors"):
+        init.audit(folder)
+    path = tmp_path / "weights.npz"
+    for save in (np.savez, np.savez_compressed):
+        save(path, **{**made.arrays, LARGE: np.asfortranarray(made.arrays[LARGE])})
+        assert init.audit(path, init.Initializer("normal", std=0.02), seed=7).verdict == "exact"
+
+
+def test_pieces_are_as_large_as_the_memory_allows(made, monkeypatch):
+    from numbainit.auditing import pieces
+
+    whole = init.audit(made.path).as_dict()
+    monkeypatch.setattr(pieces.boxes, "__defaults__", (100,))
+    small = init.audit(made.path).as_dict()
+    assert small["verdict"] == "exact"
+    for one, other in zip(whole["tensors"], small["tensors"], strict=True):
+        assert one["std"] == pytest.approx(other["std"], nan_ok=True)
+
+
+def test_progress_is_told(made):
+    told = []
+    init.audit(made.path, progress=told.append)
+    assert sum(told) == sum(array.nbytes for array in made.arrays.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-5]), "not a whole safetensors file"),
+        (lambda path: path.write_bytes(b""), "not a whole safetensors file"),
+        (lambda path: path.unlink(), "there is no file"),
+    ],
+)
+def test_files_that_are_cut_off(made, change, words):
+    change(made.path)
+    with pytest.raises(errors.InvalidValueError, match=words):
+        init.audit(made.path)
+
+
+def test_what_is_refused(made, tmp_path):
+    normal = init.Initializer("normal")
+    for call, error, words in (
+        (lambda: init.audit(made.changed(stream="v9")), errors.InvalidValueError, "names stream 'v9'.*upgrade"),
+        (lambda: init.audit(made.changed(rules="{}")), errors.InvalidValueError, "give the recipe and the seed"),
+        (lambda: init.audit(made.changed(seed="x")), errors.InvalidValueError, "cannot be read"),
+        (lambda: init.audit({"w": np.ones((3, 3))}, seed=7), errors.InvalidValueError, "a seed alone says no law"),
+        (lambda: init.audit(made.path, expect="new"), errors.InvalidValueError, "expect is one of trained, exact"),
+        (lambda: init.audit({}), errors.InvalidValueError, "holds no arrays"),
+        (lambda: init.audit(3), errors.InvalidTypeError, "takes a path, a mapping"),
+        (lambda: init.audit(made.path, 3), errors.InvalidTypeError, "recipe is a name"),
+        (lambda: init.audit(tmp_path / "x", normal), errors.InvalidValueError, "there is no file"),
+        (
+            lambda: init.audit(made.path, Recipe({"other": Weight((2, 2), "float32", (Fill(normal),))}), seed=1),
+            errors.InvalidValueError,
+            "fits none of 9 tensors",
+        ),
+        (
+            lambda: init.audit(made.path, Recipe({LARGE: Weight((2, 2), "float32", (Fill(normal),))}), seed=1),
+            errors.InvalidValueError,
+            r"has shape \(96, 64\), and \(2, 2\)",
+        ),
+    ):
+        with pytest.raises(error, match=words):
+            call()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(errors.InvalidValueError, match="holds no checkpoint"):
+        init.audit(empty)
+
+
+def test_a_recipe_that_fits_some_names_says_how_many(made):
+    recipe = Recipe({LARGE: Weight((96, 64), "float32", (Fill(init.Initializer("normal", std=0.02)),))})
+    audit = init.audit(made.path, recipe, seed=7)
+    assert audit.verdict == "fits"
+    assert "8 of 9 tensors have no law" in audit.line
+    assert found(audit).verdict == "exact"
+
+
+@pytest.mark.full
+def test_what_torch_saves(made, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    normal = init.Initializer("normal", std=0.02)
+    state = {name: torch.from_numpy(array.copy()) for name, array in made.arrays.items()}
+    for path, more in ((tmp_path / "a.pt", {}), (tmp_path / "b.bin", {"_use_new_zipfile_serialization": False})):
+        torch.save(state, path, **more)
+        assert init.audit(path, normal, seed=7).verdict == "exact"
+    half = {name: tensor.bfloat16() if tensor.dim() > 1 else tensor for name, tensor in state.items()}
+    assert init.audit(half, normal, seed=7).verdict == "exact"
+    from numbainit.torch import initialize
+
+    model = initialize(torch.nn.Linear(64, 64), normal, generator=7)
+    assert init.audit(model, normal, seed=7).verdict == "exact"
+    path = tmp_path / "bad.pt"
+    path.write_bytes(b"no pickle")
+    with pytest.raises(errors.InvalidValueError, match=r"not what torch\.save writes"):
+        init.audit(path)
+    with pytest.raises(errors.InvalidTypeError, match="meta device"):
+        init.audit(torch.nn.Linear(3, 3, device="meta"))

@@ -44,12 +44,12 @@ def test_moments_and_distribution_functions(name):
     assert (law.low, law.high) == pytest.approx(wanted.support())
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("name", CASES)
+SMALL = [name for name in CASES if name != "changed"]  # a sum of two is rounded on another grid
+
+
+@pytest.mark.parametrize(("name", "dtype"), [(n, "float32") for n in CASES] + [(n, "bfloat16") for n in SMALL])
 def test_what_follows_a_law_fits_it(name, dtype):
     one, _ = CASES[name]
-    if dtype == "bfloat16" and name == "changed":
-        pytest.skip("recipes fill arrays that NumPy can name")
     array = init.zeros(SHAPE, dtype=dtype)
     from numbainit.recipes.filling import make
 

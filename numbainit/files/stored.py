@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
-from numbainit.files.headers import LENGTH, METADATA, read_parameters
+from numbainit.files.headers import LENGTH, METADATA
+from numbainit.files.shapes import read_parameters
 from numbainit.memory.dtypes import small_dtype
 
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")

@@ -21,6 +21,7 @@ from numbainit.files.writing import See, prepared, write
 
 _UNITS = {"": 1, "B": 1} | {f"{unit}{kind}": base**power
     for kind, base in (("B", 1000), ("iB", 1024)) for power, unit in enumerate("KMGT", 1)}  # fmt: skip
+_MOST_PARTS = 500_000  # that one run plans: a kilobyte each
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)", re.IGNORECASE)
 
 Make: TypeAlias = Callable[[Fill, See, Sequence[str]], None]
@@ -146,6 +147,10 @@ class _Cut:
         rank, world = arguments.rank, arguments.world
         if rank is not None and rank >= world:
             raise InvalidValueError(f"--rank {rank}: ranks of --world {world} are 0 to {world - 1}")
+        if rank is None and world * len(parameters) > _MOST_PARTS:
+            raise InvalidValueError(
+                f"--world {world}: so many files are made one by one: add --rank, from 0 to {world - 1}"
+            )
         ranks = range(world) if rank is None else [rank]
         self.shards = self.chosen = [by_rank(parameters, one, world) for one in ranks]
 

@@ -429,6 +429,8 @@ REFUSED = [
     ("SMALL -o OUT/d --rank 1 --seed 1", ["--world"]),
     ("SMALL -o OUT/d --world 2 --rank 2 --seed 1", ["0 to 1"]),
     ("SMALL -o OUT/d --world 2 --rank 1", ["need --seed"]),
+    ("SMALL -o OUT/d --world 99999 --seed 1", ["one by one", "--rank"]),
+    ("SMALL -o OUT/d --world 100000 --seed 1", ["from 1 to 99,999 files"]),
     ("SMALL -o OUT/d --shard-size 5GB --only 2 --seed 1", ["makes 1 file"]),
     ("SMALL -o OUT/m --resume", ["--shard-size"]),
     ("SMALL -o OUT/old --shard-size 5GB --resume", ["name a folder"]),

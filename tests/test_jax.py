@@ -331,16 +331,16 @@ def test_nnx():
 
 SHARDS = """
 import os
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 import jax, numpy as np, numbainit as init, numbainit.jax as nj
 from jax.sharding import NamedSharding, PartitionSpec as P, SingleDeviceSharding
-mesh = jax.sharding.Mesh(np.array(jax.devices()).reshape(2, 2), ("x", "y"))
+mesh = jax.sharding.Mesh(np.array(jax.devices()).reshape(4, 2), ("x", "y"))
 key, largest, fill = jax.random.key(3), [0], init.Initializer.__call__
 def watched(self, array, *rest, **keywords):
     largest[0] = max(largest[0], array.size)
     return fill(self, array, *rest, **keywords)
 init.Initializer.__call__ = watched
-layout, shape = init.Layout("IO", splits=(3, 6, 3)), (8, 12)
+layout, shape = init.Layout("IO", splits=(6, 12, 6)), (16, 24)
 for law, how in [(nj.kaiming_normal(), {"layout": "IO"}), (nj.xavier_uniform(layout=layout), {"layout": layout}),
                  (nj.sparse(0.4), {"sparsity": 0.4}), (nj.eye(), {}), (nj.trunc_normal(), {}), (nj.log_uniform(), {}),
                  (nj.glorot_truncated_normal(), {"layout": "IO"}), (nj.forget_bias(), {})]:
@@ -358,12 +358,12 @@ for law, how in [(nj.kaiming_normal(), {"layout": "IO"}), (nj.xavier_uniform(lay
             assert (np.asarray(made) == want).all(), (law, spec)
             assert largest[0] == part, (law, spec, largest)
 whole = nj.orthogonal()(key, shape, out_sharding=NamedSharding(mesh, P()))
-assert np.allclose(whole @ whole.T, np.eye(8), atol=1e-5)
+assert np.allclose(whole @ whole.T, np.eye(16), atol=1e-5)
 cut = NamedSharding(mesh, P("x"))
 keys = jax.random.split(key, 3)
 want = np.array([nj.normal()(key, shape) for key in keys])
 for kind in jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit:
-    with jax.set_mesh(jax.make_mesh((2, 2), ("x", "y"), axis_types=(kind,) * 2)) as mesh:
+    with jax.set_mesh(jax.make_mesh((4, 2), ("x", "y"), axis_types=(kind,) * 2)) as mesh:
         here = NamedSharding(jax.sharding.get_mesh(), P("x", "y"))
         for sharding in (None, here):
             make = jax.vmap(lambda key: nj.normal()(key, shape, out_sharding=sharding))
@@ -390,7 +390,7 @@ for call, text in [
 
 
 def test_each_device_makes_its_shard_alone():
-    """Four devices on one CPU, which JAX must know of before it starts."""
+    """Eight devices on one CPU, which JAX must know of before it starts."""
     done = subprocess.run([sys.executable, "-c", SHARDS], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 

@@ -133,7 +133,7 @@ class _Moments:
             n, mean = values.size, float(values.mean())
             away = values - mean
             square = away * away
-            m2, m3, m4 = float(square.sum()), float(np.dot(square, away)), float(np.dot(square, square))
+            m2, m3, m4 = (float(np.einsum("i,i->", *pair)) for pair in ((away, away), (square, away), (square, square)))
             self._merge(n, mean, m2, m3, m4)
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 

@@ -18,6 +18,7 @@ from numbainit.recipes import Weight
 from numbainit.recipes.filling import can_be_cut, make
 
 _NARROWER = {"float64": ("float32", "bfloat16", "float16"), "float32": ("bfloat16", "float16")}
+_CHUNK = 1 << 13  # elements that are widened at a time: in cache, and too few for BLAS to start threads
 _CLOSE = 64  # units in the last place of the largest: what another LAPACK may do
 
 Advance = Callable[[int], None]
@@ -89,9 +90,10 @@ def _compared(stored: Stored, expected: Iterator[np.ndarray], dtype: np.dtype, a
             found.first = start + int(same.argmin())
         rows.add(start, same, piece.size)
         found.equal += equal
-        with np.errstate(invalid="ignore", over="ignore"):
-            values = as_float(piece)
-            total, square = total + float(values.sum()), square + float(np.dot(values, values))
+        for part in range(0, piece.size, _CHUNK):
+            values = as_float(piece[part : part + _CHUNK])
+            with np.errstate(invalid="ignore", over="ignore"):
+                total, square = total + float(values.sum()), square + float(np.dot(values, values))
         start += piece.size
         advance(piece.nbytes)
     found.rows = rows.equal

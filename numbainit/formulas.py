@@ -63,9 +63,9 @@ def time_step_bias(
     array: Array, a: float, b: float, floor: float, generator: GeneratorLike, block: Block | None
 ) -> None:
     """What softplus takes to such an ``exp(U)``, or to ``floor`` where that is more."""
-    lowest = real("floor", floor)
-    exponential = _exponential(a, b, _FLOAT64)
-    for end in arrays.inverse_softplus(np.maximum([a, b], lowest)):
+    lowest, bounds = laws.finite("floor", floor, _FLOAT64), _positive_bounds(a, b)
+    exponential = _exponential(*bounds, _FLOAT64)
+    for end in arrays.inverse_softplus(np.maximum(bounds, lowest)):
         laws.finite("the inverse softplus of a bound", float(end), array.dtype)
 
     def values(block: Block, shape: tuple[int, ...], stream: Stream) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from numbainit.auditing.pieces import as_float, counts, matrix_shape
 from numbainit.files.stored import Stored
 
-HEAD = 1 << 21  # elements that are kept for the spectrum: 8 MB
+HEAD = 1 << 20  # elements that are kept for the spectrum: 8 MB
 PAGE = 4096  # bytes
 _HUGE = 1e30
 _RUN = 1024  # zeros: rows, and what training makes, are told apart by where they begin

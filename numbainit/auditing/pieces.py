@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-PIECE = 1 << 19  # elements: with copies in float64, few MB
+PIECE = 1 << 18  # elements: with copies in float64, few MB
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
 

@@ -7,7 +7,7 @@ from scipy import stats
 import budget
 import numbainit as init
 from numbainit.auditing.figures import figures
-from numbainit.auditing.laws import between, fit, histogram, law_of, root_of
+from numbainit.auditing.laws import _Places, between, fit, histogram, law_of, root_of
 from numbainit.files.stored import open_stored
 from numbainit.recipes import Change, Fill, Weight
 
@@ -90,6 +90,12 @@ def test_no_element_lies_on_an_edge():
         1,
         1,
     ]
+
+
+@pytest.mark.parametrize("edges", [np.linspace(-2, 2, 255), np.array([0.0, 1e-9, 5.0]), np.array([0.5])])
+def test_places_are_those_of_searchsorted(edges):
+    values = np.concatenate([np.random.default_rng(0).standard_normal(10_000), edges, edges + 1e-12, [-1e300, 1e300]])
+    assert np.array_equal(_Places(edges)(values), np.searchsorted(edges, values))
 
 
 def test_roots_of_small_numbers():

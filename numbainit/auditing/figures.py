@@ -11,7 +11,7 @@ import numpy as np
 from numbainit.auditing.pieces import as_float, counts, matrix_shape
 from numbainit.files.stored import Stored
 
-HEAD = 1 << 20  # elements that are kept for the spectrum: 8 MB
+HEAD = 1 << 20  # elements that are kept for the spectrum: 4 MB
 PAGE = 4096  # bytes
 _HUGE = 1e30
 _RUN = 1024  # zeros: rows, and what training makes, are told apart by where they begin
@@ -36,7 +36,7 @@ class Figures:
     pages : int
         Pages of 4,096 bytes that another one repeats, without those of one value.
     head : array
-        The leading rows, as a matrix of float64.
+        The leading rows, as a matrix of float32.
     """
 
     size: int
@@ -285,11 +285,12 @@ class _Head:
     def add(self, values: np.ndarray) -> None:
         more = values[: max(self.keep - self.kept, 0)]
         if more.size:
-            self.parts.append(more)
+            with np.errstate(over="ignore"):
+                self.parts.append(more.astype(np.float32))
             self.kept += more.size
 
     @property
     def matrix(self) -> np.ndarray:
-        flat = np.concatenate(self.parts) if self.parts else np.empty(0)
+        flat = np.concatenate(self.parts) if self.parts else np.empty(0, np.float32)
         width = self.columns if self.columns and flat.size % self.columns == 0 else flat.size
         return flat.reshape(-1, width) if width else flat.reshape(0, 0)

@@ -113,8 +113,9 @@ def _structure(found: Figures) -> dict[str, float]:
     matrix = found.head
     matrix = matrix[(matrix != 0).any(axis=1)] if matrix.ndim == 2 else matrix  # padding
     rows, columns = matrix.shape
-    scale = float(np.sqrt(np.square(matrix).mean())) if matrix.size else 0.0
-    if not scale:
+    with np.errstate(over="ignore"):
+        scale = float(np.sqrt(np.square(matrix).mean())) if matrix.size else 0.0
+    if not 0.0 < scale < math.inf:
         return {}
     x = matrix / scale
     tests = {"neighbours along rows": _correlation(x[:, :-1], x[:, 1:])}
@@ -180,7 +181,7 @@ def _largest_singular_value(x: np.ndarray) -> float:
     """By the power method on a few vectors at once: from below, so never an alarm that is none."""
     random = np.random.default_rng(0)  # where it starts from; it does not matter
     small = x if x.shape[0] >= x.shape[1] else x.T
-    vectors = random.standard_normal((small.shape[1], 6))
+    vectors = random.standard_normal((small.shape[1], 6), dtype=np.float32).astype(x.dtype)
     value = 0.0
     for _ in range(_SWEEPS):
         vectors, _ = np.linalg.qr(vectors)

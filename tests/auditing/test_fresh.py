@@ -68,6 +68,7 @@ def test_the_law_is_named():
         (np.random.default_rng(0).standard_normal(100), None),
         (np.random.default_rng(0).standard_normal(ENOUGH - 1), None),
         (np.full((80, 80), np.nan), None),
+        (np.random.default_rng(0).standard_normal((80, 80)) * 1e60, True),
         (np.random.default_rng(0).standard_exponential(1000), False),
     ],
 )

@@ -14,7 +14,7 @@ from numbainit.auditing.pieces import Box, as_float, boxes, counts, sizes
 from numbainit.files.stored import Stored
 from numbainit.generator import Generator
 from numbainit.memory.dtypes import small_dtype
-from numbainit.recipes import Weight
+from numbainit.recipes import Fill, Formula, Weight
 from numbainit.recipes.filling import can_be_cut, make
 
 _NARROWER = {"float64": ("float32", "bfloat16", "float16"), "float32": ("bfloat16", "float16")}
@@ -40,7 +40,7 @@ class Provenance:
     dtype : str
         What was made: narrower than the tensor's, if that is all it holds.
     close : bool
-        Whether all elements agree to rounding (orthogonal alone).
+        Whether all elements agree to rounding (of orthogonal matrices and formulas alone).
     moments : tuple of floats
         Mean and standard deviation, of what was read.
     """
@@ -69,9 +69,17 @@ def again(
         return makes(weight, dtype, lambda array, box: make(weight, name, array, root, box, others))
 
     found = _compared(stored, made(), dtype, advance)
-    if not found.is_exact and not can_be_cut(weight) and stored.dtype.kind not in "biuc":
+    if not found.is_exact and _is_rounded(weight) and stored.dtype.kind not in "biuc":
         found.close = _agrees(stored, made())
     return found
+
+
+def _is_rounded(weight: Weight) -> bool:
+    """Whether another machine may round otherwise."""
+    return any(
+        step.initializer.name.endswith("orthogonal") if isinstance(step, Fill) else isinstance(step, Formula)
+        for step in weight.steps
+    )
 
 
 def with_baseline(stored: Stored, baseline: Stored, advance: Advance) -> Provenance:

@@ -60,7 +60,7 @@ def read_parameters(path: str | os.PathLike[str]) -> list[Parameter]:
 def is_text(path: str | os.PathLike[str]) -> bool:
     """Whether this is a JSON text, which an output must not replace: it is nobody's copy."""
     path = Path(path)
-    return path.is_file() and path.suffix not in (".npz", ".npy") and not _is_safetensors(path)
+    return path.is_file() and path.suffix not in (".npz", ".npy") and not is_safetensors(path)
 
 
 def _of_folder(folder: Path) -> list[Parameter]:
@@ -81,7 +81,7 @@ def _of_file(path: Path) -> list[Parameter]:
     if path.suffix == ".npy":
         with path.open("rb") as file:
             return checked_parameters([(path.stem, _npy_entry(file, path.stem, str(path)))], str(path))
-    if _is_safetensors(path):
+    if is_safetensors(path):
         return _of_safetensors(path)
     with path.open("rb") as file:
         header = file.read(LARGEST_HEADER + 1)
@@ -97,7 +97,7 @@ def _of_file(path: Path) -> list[Parameter]:
 # ---- safetensors ----
 
 
-def _is_safetensors(path: Path) -> bool:
+def is_safetensors(path: Path) -> bool:
     """Whether the name says so, or the first bytes do: a length that fits into the file, then an object."""
     if path.suffix == ".safetensors":
         return True

@@ -1,12 +1,14 @@
 """What a user names, a file, a folder, an index, a mapping → its tensors, each of which is read in pieces.
 
-Formats: safetensors, alone or in shards; ``.npz``; what ``torch.save`` writes (``.pt``, ``.pth``, ``.bin``), where
-torch is installed, and nothing in it is executed. No tensor is in memory as a whole, but for Fortran order in ``.npz``.
+Formats: safetensors, alone, in shards or by rank; ``.npz``, ``.npy``; what ``torch.save`` writes (``.pt``, ``.pth``,
+``.bin``), where torch is installed, and nothing in it is executed. No tensor is in memory as a whole, but for Fortran
+order of NumPy's files.
 """
 
 import json
 import math
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,13 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
+from numbainit.files import ranks
 from numbainit.files.headers import LENGTH, METADATA
-from numbainit.files.shapes import read_parameters
-from numbainit.memory.dtypes import small_dtype
+from numbainit.files.shapes import is_safetensors, read_parameters
+from numbainit.memory.dtypes import is_small, small_dtype
 
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
+_WANTED = "wanted a checkpoint: .safetensors, .npz, .npy, .pt, .bin"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of torch's messages
+_LONG = (np.dtype("g").name, np.dtype("G").name) if np.dtype("g").itemsize > 8 else ()
 _SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 
 Pieces = Iterator[np.ndarray]
@@ -86,6 +92,8 @@ def open_stored(source: Any) -> Collection:
     [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0]]
     """
     if isinstance(source, (str, os.PathLike)):
+        if not os.fspath(source):
+            raise InvalidValueError(f"an empty name is no file; {_WANTED}")
         return _of_path(Path(source))
     if hasattr(source, "state_dict") and not isinstance(source, Mapping):
         source = source.state_dict()
@@ -100,20 +108,37 @@ def open_stored(source: Any) -> Collection:
 
 
 def _of_path(path: Path) -> Collection:
-    if path.is_dir():
-        return _of_folder(path)
-    if not path.exists():
-        raise InvalidValueError(f"there is no file {path}; wanted a checkpoint: .safetensors, .npz, .pt, .bin")
     try:
+        if path.is_dir():
+            return _of_folder(path)
+        if not path.exists():
+            raise InvalidValueError(f"there is no file {path}; {_WANTED}")
         if path.name.endswith(".index.json"):
             return _of_index(path)
-        if path.suffix == ".npz":
-            return Collection(str(path), _of_npz(path), {})
-        if path.suffix in _TORCH:
-            return Collection(str(path), _of_torch(path), {})
-        return _of_safetensors(path)
+        found = _of_file(path)
+        if ranks.SHARDING_INFO in found.metadata:
+            _check_whole(found, path)
+        return found
     except OSError as error:
         raise InvalidValueError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _of_file(path: Path) -> Collection:
+    if path.suffix == ".npz":
+        return Collection(str(path), _of_npz(path), {})
+    if path.suffix == ".npy":
+        return Collection(str(path), _of_npy(path), {})
+    if path.suffix in _TORCH:
+        return Collection(str(path), _of_torch(path), {})
+    if not is_safetensors(path):
+        raise InvalidValueError(f"{path} is no file of values that is known; {_WANTED}")
+    return _of_safetensors(path)
+
+
+def _check_whole(found: Collection, path: Path) -> None:
+    beside = [one for one in path.parent.glob("*.safetensors") if one.name != path.name]
+    if not ranks.is_alone(found.metadata, str(path), (_metadata(one) for one in beside)):
+        raise InvalidValueError(f"{path} holds the rows of one rank: audit the folder with the files of all ranks")
 
 
 def _of_folder(folder: Path) -> Collection:
@@ -124,18 +149,23 @@ def _of_folder(folder: Path) -> Collection:
     for suffix in (".safetensors", ".npz", *_TORCH):
         files = sorted(path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith("."))
         if files:
-            return _joined(str(folder), [_of_path(path) for path in files])
+            return _joined(str(folder), [_of_file(path) for path in files])
     raise InvalidValueError(f"{folder} holds no checkpoint: wanted .safetensors, .npz, .pt or .bin files in it")
 
 
 def _joined(source: str, parts: list[Collection]) -> Collection:
-    tensors: dict[str, Stored] = {}
+    found: dict[str, list[tuple[tuple[int, ...], Stored]]] = {}
+    entire = set()  # names that a file holds without saying where
     for part in parts:
+        starts = ranks.starts(part.metadata, part.source)
         for name, one in part.tensors.items():
-            if name in tensors:
-                where = tensors[name].file
+            there = found.setdefault(name, [])
+            there.append((starts.get(name, ()), one))
+            entire |= {name} if name not in starts else set()
+            if len(there) > 1 and name in entire:
+                where = there[0][1].file
                 raise InvalidValueError(f"{name!r} lies in {where} and in {one.file}: audit one of the files")
-            tensors[name] = one
+    tensors = {name: there[0][1] if name in entire else ranks.joined(there) for name, there in found.items()}
     metadata = parts[0].metadata if all(part.metadata == parts[0].metadata for part in parts) else _shared(parts)
     return Collection(source, tensors, metadata)
 
@@ -157,7 +187,7 @@ def _of_index(path: Path) -> Collection:
     missing = [file for file in files if "/" in file or not (path.parent / file).is_file()]
     if missing or not files:
         raise InvalidValueError(f"{path} names {len(files)} shards, of which these are missing: {', '.join(missing)}")
-    found = _joined(str(path), [_of_path(path.parent / file) for file in files])
+    found = _joined(str(path), [_of_file(path.parent / file) for file in files])
     lost = [name for name, file in names.items() if name not in found.tensors]
     if lost:
         raise InvalidValueError(f"{path} names {len(lost)} tensors that no shard holds, such as {lost[0]!r}")
@@ -190,6 +220,14 @@ def _of_safetensors(path: Path) -> Collection:
     return Collection(str(path), tensors, dict(header.get(METADATA) or {}))
 
 
+def _metadata(path: Path) -> dict[str, str]:
+    """What a file says of itself; nothing where that cannot be read."""
+    try:
+        return _of_safetensors(path).metadata
+    except InvalidValueError:
+        return {}
+
+
 @dataclass(frozen=True)
 class _File:
     """Bytes of a file, from an offset on."""
@@ -216,7 +254,26 @@ def _read(file: Any, counts: Iterable[int], dtype: np.dtype, name: str) -> Piece
         yield array
 
 
-# ---- npz ----
+# ---- NumPy ----
+
+
+def _of_npy(path: Path) -> dict[str, Stored]:
+    """The array, under the name of its file."""
+    try:
+        with path.open("rb") as file:
+            shape, is_fortran, dtype = _npy_header(file)
+            offset = file.tell()
+        _check_dtype(path.stem, dtype)
+        if path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
+            raise ValueError("it ends within the array")
+    except (ValueError, EOFError) as error:
+        raise InvalidValueError(f"{path} is no whole .npy file ({error}): save it again") from None
+
+    def in_order(counts: Iterable[int]) -> Pieces:
+        return _slices(np.load(path, allow_pickle=False).reshape(-1), counts)
+
+    pieces = in_order if is_fortran and len(shape) > 1 else _File(path, offset, dtype)
+    return {path.stem: Stored(path.stem, shape, dtype, pieces, path.name)}
 
 
 def _of_npz(path: Path) -> dict[str, Stored]:
@@ -234,8 +291,7 @@ def _of_npz(path: Path) -> dict[str, Stored]:
 def _of_member(path: Path, archive: zipfile.ZipFile, member: str) -> Stored:
     with archive.open(member) as file:
         shape, is_fortran, dtype = _npy_header(file)
-    if dtype.hasobject:
-        raise ValueError(f"{member} holds Python objects")
+    _check_dtype(member.removesuffix(".npy"), dtype)
     pieces = _Whole(path, member) if is_fortran and len(shape) > 1 else _Member(path, member, dtype)
     return Stored(member.removesuffix(".npy"), shape, dtype, pieces, path.name)
 
@@ -267,8 +323,11 @@ class _Whole:
     member: str
 
     def __call__(self, counts: Iterable[int]) -> Pieces:
-        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-            array = np.lib.format.read_array(file, allow_pickle=False)
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+        except (zipfile.BadZipFile, ValueError, EOFError) as error:
+            raise InvalidValueError(f"{self.path} is damaged: {error}") from None
         return _slices(array.reshape(-1), counts)
 
 
@@ -283,7 +342,7 @@ def _of_torch(path: Path) -> dict[str, Stored]:
     try:
         held = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:
-        text = " ".join(str(error).split())[:200]
+        text = " ".join(_COLOURS.sub("", f"{type(error).__name__}: {error}").split())[:200]
         raise InvalidValueError(f"{path} is not what torch.save writes, or holds more than tensors: {text}") from None
     tensors = {name: _of_array(name, tensor, path.name) for name, tensor in _flat(held)}
     if not tensors:
@@ -306,8 +365,11 @@ def _of_array(name: str, array: Any, file: str = "") -> Stored:
         if torch is not None and isinstance(array, torch.Tensor):
             return _of_tensor(name, array, file)
         values = np.asarray(array)
+    except InvalidTypeError:
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidTypeError(f"{name!r} cannot be read as an array: {error}") from None
+    _check_dtype(name, values.dtype)
     return Stored(name, values.shape, values.dtype, lambda counts: _slices(values.reshape(-1), counts), file)
 
 
@@ -315,9 +377,11 @@ def _of_tensor(name: str, tensor: Any, file: str) -> Stored:
     dtype = str(tensor.dtype).removeprefix("torch.")
     if tensor.device.type == "meta":
         raise InvalidTypeError(f"{name!r} is on the meta device: it has no values")
+    if str(tensor.layout) != "torch.strided":
+        raise InvalidTypeError(f"{name!r} is sparse ({tensor.layout}): audit its to_dense()")
 
     def pieces(counts: Iterable[int]) -> Pieces:
-        flat, start = tensor.detach().reshape(-1), 0
+        flat, start = tensor.detach().resolve_conj().resolve_neg().reshape(-1), 0
         for count in counts:
             part = flat[start : start + count].cpu()
             start += count
@@ -331,6 +395,16 @@ def _of_tensor(name: str, tensor: Any, file: str) -> Stored:
 
     form = small_dtype(dtype) if dtype in _SMALL else np.dtype({"bool": "bool"}.get(dtype, dtype))
     return Stored(name, tuple(tensor.shape), form, pieces, file)
+
+
+def _check_dtype(name: str, dtype: np.dtype) -> None:
+    """Raise for what is no number, or longer than what safetensors and torch have."""
+    if dtype.hasobject or not (is_small(dtype) or (dtype.kind in "biufc" and dtype.name not in _LONG)):
+        what = "Python objects" if dtype.hasobject else dtype
+        raise InvalidTypeError(
+            f"{shown(name)} holds {what}: an audit looks at whole numbers, booleans, floats of at most 64 bits and "
+            "complex numbers of these; leave it out"
+        )
 
 
 def _slices(flat: np.ndarray, counts: Iterable[int]) -> Pieces:

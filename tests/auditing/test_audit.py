@@ -134,6 +134,17 @@ def test_an_orthogonal_matrix_of_another_machine_fits():
     assert (audit.verdict, audit.tensors[0].figures["close"]) == ("fits", True)
 
 
+def test_one_bit_of_a_sparse_matrix():
+    sparse = init.Initializer("sparse", sparsity=0.5)
+    w = init.sparse((96, 64), sparsity=0.5, generator=init.Generator(7).fold_in("w"))
+    assert init.audit({"w": w}, sparse, seed=7).verdict == "exact"
+    row, column = map(int, np.argwhere(w)[0])
+    w.view("u4")[row, column] ^= 1
+    audit = init.audit({"w": w}, sparse, seed=7)
+    assert audit.verdict == "differs"
+    assert "1 of 6,144 elements differs" in audit.line
+
+
 def test_what_older_files_say(made):
     laws = [{"parameters": when, "law": name + "()", "name": name} for when, name in (
         ("integer or bool", "zeros"), ("running_var", "ones"), ("running_mean, num_batches_tracked", "zeros"),
@@ -354,6 +365,41 @@ def test_what_is_refused(made, tmp_path):
         init.audit(empty)
 
 
+@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(3, "i4,f4"), np.zeros(3, "M8[s]"), np.zeros(3, "O")])
+@pytest.mark.parametrize("suffix", ["", ".npz", ".npy"])
+def test_what_holds_no_numbers(tmp_path, array, suffix):
+    path = tmp_path / f"a{suffix}"
+    {"": lambda path, a: None, ".npz": lambda path, a: np.savez(path, a=a), ".npy": np.save}[suffix](path, array)
+    with pytest.raises(errors.InvalidTypeError, match=r"'a' holds .*leave it out"):
+        init.audit(path if suffix else {"a": array})
+
+
+@pytest.mark.skipif(np.dtype("g").itemsize == 8, reason="needs a machine with a long double of its own")
+def test_long_doubles_are_refused():
+    with pytest.raises(errors.InvalidTypeError, match="floats of at most 64 bits"):
+        init.audit({"a": np.ones((3, 3), "g")})
+
+
+@pytest.mark.parametrize("name", ["shapes.json", "text.txt", "none"])
+def test_what_is_no_checkpoint(tmp_path, name):
+    (tmp_path / name).write_text(json.dumps({"w": {"dtype": "F32", "shape": [3, 3]}}))
+    with pytest.raises(errors.InvalidValueError, match=r"no file of values.*wanted a checkpoint: \.safetensors"):
+        init.audit(tmp_path / name)
+    with pytest.raises(errors.InvalidValueError, match="an empty name"):
+        init.audit("")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy(tmp_path, order):
+    w = init.normal((60, 50), std=0.02, generator=init.Generator(7).fold_in("w"))
+    np.save(tmp_path / "w.npy", np.asarray(w, order=order))
+    assert init.audit(tmp_path / "w.npy", init.Initializer("normal", std=0.02), seed=7).verdict == "exact"
+    data = (tmp_path / "w.npy").read_bytes()
+    (tmp_path / "w.npy").write_bytes(data[:-1])
+    with pytest.raises(errors.InvalidValueError, match="ends within the array"):
+        init.audit(tmp_path / "w.npy")
+
+
 def test_a_recipe_that_fits_some_names_says_how_many(made):
     recipe = Recipe({LARGE: Weight((96, 64), "float32", (Fill(init.Initializer("normal", std=0.02)),))})
     audit = init.audit(made.path, recipe, seed=7)
@@ -382,3 +428,8 @@ def test_what_torch_saves(made, tmp_path):
         init.audit(path)
     with pytest.raises(errors.InvalidTypeError, match="meta device"):
         init.audit(torch.nn.Linear(3, 3, device="meta"))
+    with pytest.raises(errors.InvalidTypeError, match="sparse"):
+        init.audit({"w": torch.eye(3).to_sparse()})
+    turned = torch.view_as_complex(torch.randn(64, 64, 2, generator=torch.Generator().manual_seed(1))).conj()
+    assert turned.is_conj()
+    assert init.audit({"w": turned, "imag": turned.imag}).verdict == "fits"

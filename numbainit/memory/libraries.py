@@ -65,7 +65,6 @@ def check_torch(tensor: Any, caller: str) -> None:
             f"{caller} got a tensor that is a conjugate or negative view of other memory: pass tensor.resolve_conj()."
             "resolve_neg(), and assign the result"
         )
-
     if tensor.requires_grad:
         whole = tensor._base if tensor._is_view() else tensor  # one of several views cannot be asked for its grad_fn
         if whole.grad_fn is not None:

@@ -68,6 +68,7 @@ class Tensor:
     """torch's tensors as far as they matter: the interface is there only after ``detach``."""
 
     is_cuda, device, layout, is_quantized, conjugate = True, Device("cuda:1"), "torch.strided", False, False
+    requires_grad = False
 
     def __init__(self, name="float32", itemsize=4):
         self.dtype = Dtype(name, itemsize)

@@ -3,17 +3,18 @@
 Fills go straight into the array, whatever its memory, where nothing changes them afterwards.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError
+from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.memory.arrays import described, writable
-from numbainit.memory.dtypes import Fillable
+from numbainit.memory.dtypes import Fillable, is_small, part_of
 from numbainit.memory.sharded import ShardedArray, pieces_here
 from numbainit.recipes import formulas
 from numbainit.recipes.steps import CHANGES, Change, Fill, Formula, Part, Step, Weight
@@ -34,8 +35,8 @@ def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> Non
     if 0 in shape:
         return
     for step in steps:
-        if isinstance(step, Change) and dtype.kind in "biu":
-            raise InvalidTypeError(f"{step.name} changes floats, and the dtype is {dtype}")
+        if isinstance(step, Change):
+            _check_change(step, dtype)
         if isinstance(step, Fill):
             _check_fill(step, shape, dtype)
 
@@ -46,6 +47,18 @@ def check_formulas(weight: Weight, others: Mapping[str, Weight]) -> None:
         if isinstance(step, Formula):
             part = weight.shape if step.part is None else tuple(stop - start for start, stop in step.part)
             formulas.check(step.text, part, part if step.of is None else others[step.of].shape)
+
+
+def _check_change(step: Change, dtype: np.dtype) -> None:
+    if dtype.kind in "biu":
+        raise InvalidTypeError(f"{step.name} changes floats, and the dtype is {dtype}")
+    real = np.dtype("float32") if is_small(dtype) else part_of(dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        number = float(real.type(step.number))
+    if not math.isfinite(number):
+        raise InvalidValueError(f"{step.name} must be finite in {real}, got {step.number!r}")
+    if step.name == "div" and number == 0:
+        raise InvalidValueError(f"div must not be 0 in {real}, got {step.number!r}")
 
 
 def _check_fill(step: Fill, shape: tuple[int, ...], dtype: np.dtype) -> None:

@@ -397,6 +397,22 @@ def test_rules_that_take_nothing_are_warned_of():
             "whole number",
         ),
         ({"initializer": "ones", "then": [{"mul": 2}]}, (4,), "int64", InvalidTypeError, "mul changes floats"),
+        ({"initializer": "ones", "then": [{"mul": "nan"}]}, (4,), "float64", InvalidValueError, "mul must be finite"),
+        (
+            {"initializer": "ones", "then": [{"add": 1e39}]},
+            (4,),
+            "float16",
+            InvalidValueError,
+            "add must be finite in f",
+        ),
+        ({"initializer": "ones", "then": [{"div": "d0 - 4"}]}, (4,), "float64", InvalidValueError, "div must not be 0"),
+        (
+            {"initializer": "ones", "then": [{"div": 1e-60}]},
+            (4,),
+            "complex64",
+            InvalidValueError,
+            "not be 0 in float32",
+        ),
         (
             {"initializer": "ones", "parts": {"axis": 0, "count": 3}},
             (4,),

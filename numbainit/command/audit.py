@@ -1,9 +1,10 @@
 """``numbainit audit``: a checkpoint → what was found: a table that is short when all is well, JSON, a picture."""
 
 import argparse
+import functools
 import json
 import math
-from typing import Any
+from typing import Any, TextIO
 
 from numbainit.auditing.audit import EXPECTATIONS, audit
 from numbainit.auditing.records import EXACT, Audit, Record
@@ -75,11 +76,15 @@ def _run(arguments: argparse.Namespace) -> int:
         from numbainit.pictures.audit import draw
 
         draw(found, open_stored(arguments.checkpoint), plot, dark=arguments.dark)
-    if arguments.json:
-        print(json.dumps(found.as_dict()), flush=True)
-    else:
-        print_audit(found)
+    terminal.tell(functools.partial(_show, found, as_json=arguments.json), done="the audit is done")
     return 0 if found.ok else 1
+
+
+def _show(found: Audit, file: TextIO, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found.as_dict()), file=file)
+    else:
+        print_audit(found, file)
 
 
 def _recipe(arguments: argparse.Namespace) -> Any:
@@ -88,22 +93,24 @@ def _recipe(arguments: argparse.Namespace) -> Any:
     if arguments.recipe is None:
         if "--set" in given:
             raise InvalidValueError("--set belongs to --recipe: name one")
-        return choosing.Choice(arguments).rules if given else None
+        return choosing.Choice(arguments).chosen if given else None
     if arguments.recipe.endswith(".json"):
         return arguments.recipe
     return choosing.Choice(arguments).rules
 
 
-def print_audit(found: Audit) -> None:
+def print_audit(found: Audit, file: TextIO | None = None) -> None:
     """The verdict, and a row for each tensor that has one to tell, the worst first."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = Console(file=file, highlight=False, markup=False, emoji=False)
     told = sorted((one for one in found.tensors if one.faults or _is_fresh(one, found)), key=lambda one: one.severity)
     if told:
-        table = Table("tensor", "verdict", "law", "std", "fresh", "what was found")
+        table = Table()
+        for heading in ("tensor", "verdict", "law", "std", "fresh", "what was found"):
+            table.add_column(heading, overflow="fold")
         for one in told[:_ROWS]:
             table.add_row(*(Text(text) for text in _cells(one)))
         console.print(table)

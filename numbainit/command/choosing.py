@@ -106,11 +106,16 @@ class Choice:
         return {"init": self.name, "options": options, "initializer": said, **facts}
 
 
-def _chosen(name: str, given: dict[str, Any]) -> Initializer:
-    name = checked_name(name, default.choices())
+def check_needed(name: str, given: Iterable[str]) -> None:
+    """Raise for arguments that have no default and were not given."""
     missing = [f"--{option}" for option in needed(name) if option not in given]
     if missing:
         raise InvalidValueError(f"--init {name} needs {' and '.join(missing)}")
+
+
+def _chosen(name: str, given: dict[str, Any]) -> Initializer:
+    name = checked_name(name, default.choices())
+    check_needed(name, given)
     return default.initializer(name, **given)
 
 

@@ -10,6 +10,7 @@ and are imported when a command runs, so that this module can be imported, and `
 import argparse
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
@@ -94,11 +95,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        with _signals_unwind():
+        with _signals_unwind(), terminal.any_characters():
             arguments = _parser().parse_args(argv)
-            return arguments.run(arguments)
+            code: int = arguments.run(arguments)
+            terminal.flush()
+            return code
     except (InvalidValueError, InvalidTypeError) as error:
         return _complain(error, 2)
+    except BrokenPipeError:  # | head: who reads has enough
+        terminal.discard(sys.stdout)
+        return 0
     except (NumbaInitError, OSError) as error:
         return _complain(error, 1)
     except MemoryError as error:

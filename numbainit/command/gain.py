@@ -91,11 +91,24 @@ def _imported(text: str) -> Callable[..., Any]:
     module, _, name = text.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # what runs is not ours
         raise InvalidValueError(f"{text} cannot be imported ({error}); wanted MODULE:FUNCTION") from None
     if not callable(found):
         raise InvalidValueError(f"{text} is no function; wanted MODULE:FUNCTION, such as numpy:arctan")
+    _check(found, text)
     return found
+
+
+def _check(function: Callable[..., Any], text: str) -> None:
+    """Raise if it makes no number of each number."""
+    try:
+        values = _values(function, np.array([-0.5, 0.5]))
+    except Exception as error:
+        raise InvalidValueError(
+            f"{text} takes no array and no tensor ({error}); wanted a function such as numpy:arctan"
+        ) from None
+    if values.shape != (2,):
+        raise InvalidValueError(f"{text} makes shape {values.shape} of (2,); wanted a value of each element")
 
 
 def measure(value: Callable[..., Any], samples: int, seed: int) -> tuple[float, float]:

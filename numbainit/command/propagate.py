@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from numbainit.command import terminal
+from numbainit.command import choosing, terminal
 from numbainit.command.sparks import sparkline
 from numbainit.errors import InvalidValueError
 from numbainit.initializers import checked_name, parameters, taking
@@ -174,6 +174,8 @@ def _keywords(arguments: argparse.Namespace, inits: list[str] | None = None) -> 
         if option not in parameters(name) or (option == "a" and name.startswith("kaiming")):
             owners = [one for one in taking(option) if not (option == "a" and one.startswith("kaiming"))]
             raise InvalidValueError(f"--{option} does not belong to {name}, but to {', '.join(owners)}: leave it out")
+    if inits is None:
+        choosing.check_needed(name, given)
     return {
         "gain": _gain(arguments.gain), "param": arguments.param, "kernel": arguments.conv, "size": arguments.size,
         "padding": arguments.padding, "skip": arguments.skip, "norm": arguments.norm, "backward": arguments.backward,

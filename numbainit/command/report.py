@@ -107,7 +107,8 @@ def _print_table(result: Result, file: TextIO) -> None:
         laws.add_row(Text(row["law"]), f"{row['tensors']:,}", f"{row['elements']:,}", *numbers)
     console = Console(file=file, highlight=False, markup=False, emoji=False)
     console.print(facts)
-    console.print(laws)
+    if result.tensors:
+        console.print(laws)
     console.print(_sentence(result), soft_wrap=True)
 
 

@@ -56,11 +56,36 @@ class _Page(io.StringIO):
         self._file.flush()
 
 
-def tell(show: Callable[[TextIO], None], on_stderr: bool = False) -> None:
-    """Print a report of what is done already: that it cannot be printed changes nothing, and is said.
+@contextlib.contextmanager
+def any_characters() -> Iterator[None]:
+    """Characters that the standard output lacks become escapes; afterwards all is as before."""
+    file = sys.stdout
+    if not isinstance(file, io.TextIOWrapper) or file.closed or file.errors != "strict":
+        yield
+        return
+    file.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # it flushes
+            file.reconfigure(errors="strict")
 
-    A closed pipe and a full device would complain again when Python ends, so what is left goes nowhere.
-    """
+
+def flush() -> None:
+    """Print what waits, while what goes wrong can still be said."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def discard(file: TextIO | None) -> None:
+    """What is left goes nowhere: a closed pipe and a full device would complain again when Python ends."""
+    if file is not None:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+
+
+def tell(show: Callable[[TextIO], None], on_stderr: bool = False, done: str = "all is written") -> None:
+    """Print a report of what is done already: that it cannot be printed changes nothing, and is said."""
     file = sys.stderr if on_stderr else sys.stdout
     if file is None:
         return
@@ -69,9 +94,8 @@ def tell(show: Callable[[TextIO], None], on_stderr: bool = False) -> None:
         show(page)
         page.print()
     except (OSError, ValueError) as error:  # ValueError: the file was closed
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
-        complain(f"numbainit: all is written, but the report could not be printed: {error}")
+        discard(file)
+        complain(f"numbainit: {done}, but the report could not be printed: {error}")
 
 
 def complain(text: str) -> None:

@@ -106,6 +106,8 @@ def check_folder(path: str | os.PathLike[str]) -> Output:
 def _folder_problem(folder: Path, text: str) -> str | None:
     if not text or text == STREAM or (folder.exists() and not folder.is_dir()):
         return "shards are files of a folder; name a folder"
+    if not folder.exists() and Path(text).suffix.lower() in (".safetensors", *_FORMATS, *_OTHERS):
+        return f"shards are files of a folder, and this would be taken for a file; name it {Path(text).stem}"
     place = folder if folder.is_dir() else folder.parent
     if not place.is_dir():
         return f"there is no folder {place}; make it first"
@@ -141,7 +143,9 @@ def _of_name(text: str) -> tuple[str | None, Output]:
     path = Path(os.path.realpath(text))
     folder = path.parent
     found = Output(path, Kind.FILE, _FORMATS.get(Path(text).suffix.lower(), "safetensors"))
-    if not text or text.endswith(("/", os.sep)) or (path.is_dir() and found.format != "zarr"):
+    if not text:
+        return "an empty name; name a file, such as model.safetensors", found
+    if text.endswith(("/", os.sep)) or (path.is_dir() and found.format != "zarr"):
         example = os.path.join(text, "model.safetensors")
         return f"this is a folder; name a file in it, such as {example}, or shards by --shard-size", found
     if not folder.is_dir():

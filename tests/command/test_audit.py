@@ -52,6 +52,20 @@ def test_exit_codes_and_lines(capsys, made, flipped):
     assert "there is no file" in complaints
 
 
+def test_what_was_said_of_the_law_is_in_the_line(capsys, made):
+    _, out, _ = run(capsys, "audit", made, "--seed", 7, "--init", "normal", "--std", 0.02)
+    assert out == "exact: all 3 tensors are, bit for bit, normal(std=0.02), seed 7\n"
+
+
+def test_names_are_whole_however_long(capsys, tmp_path):
+    name = "model.layers.17.self_attn.very_long_projection_of_the_queries.weight"
+    save_file({name: np.full((8, 8), np.nan, "float32")}, tmp_path / "nan.safetensors")
+    code, out, _ = run(capsys, "audit", tmp_path / "nan.safetensors")
+    assert code == 1
+    column = "".join(row.split()[1] for row in out.splitlines() if row.startswith("\u2502"))
+    assert name in column.replace("\u2502", "")
+
+
 def test_seeds_recipes_and_expectations(capsys, made):
     code, out, _ = run(capsys, "audit", made, "--seed", 8)
     assert code == 0

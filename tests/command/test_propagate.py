@@ -142,3 +142,24 @@ def test_sparklines(monkeypatch):
 
     monkeypatch.setattr("sys.stdout", Ascii())
     assert sparkline([1e-9, 1e9]) == "_#"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("os:getcwd", "takes no array and no tensor"),
+        ("numpy:ptp", "makes shape () of (2,)"),
+        ("math:pi", "is no function"),
+        ("nothing:here", "cannot be imported"),
+        ("numpy:", "cannot be imported"),
+    ],
+)
+def test_a_function_that_has_no_gain(capsys, name, words):
+    code, out, complaints = run(capsys, "gain", name, "--samples", 10)
+    assert (code, out, len(complaints.splitlines())) == (2, "", 1)
+    assert words in complaints
+
+
+def test_an_argument_that_is_missing(capsys):
+    code, _, complaints = run(capsys, "propagate", "--layers", 2, "--width", 8, "--init", "sparse")
+    assert (code, complaints) == (2, "numbainit: error: --init sparse needs --sparsity\n")

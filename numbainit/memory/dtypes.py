@@ -88,6 +88,8 @@ def small_dtype(name: str) -> np.dtype:
         return np.dtype(name)
     try:
         return np.dtype(getattr(importlib.import_module("ml_dtypes"), name))
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError) as error:
+        if isinstance(error, AttributeError) and name not in SMALL and name != NO_ZERO:
+            raise InvalidTypeError(f"no dtype is named {shown(name)}, in NumPy or in ml_dtypes") from None
         text = f'dtype {name!r} needs ml_dtypes 0.5 or later: pip install "numbainit[dtypes]"'
         raise MissingExtraError(text) from None

@@ -19,7 +19,7 @@ from numbainit.recipes.difference import Difference, are_alike
 from numbainit.recipes.filling import check, check_formulas, check_writable, make
 from numbainit.recipes.folding import aligned, folded
 from numbainit.recipes.steps import Formula, Weight
-from numbainit.recipes.tensors import Held, held_by
+from numbainit.recipes.tensors import Held, check_kept, held_by
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
 
 FORMAT = "numbainit-recipe-1"
@@ -149,6 +149,7 @@ class Recipe(Mapping[str, Weight]):
         """
         if isinstance(ignore, str) or not isinstance(ignore, Iterable):
             raise InvalidTypeError(f"ignore holds names or patterns, got {ignore!r}: pass ({ignore!r},)")
+        check_kept(target, "apply")
         patterns, holding = tuple(ignore), held_by(target, "apply")
         chosen = [one for one in holding.held if not any(fnmatch.fnmatchcase(one.tensor.name, p) for p in patterns)]
         known: set[Any] = set()
@@ -197,6 +198,7 @@ class Recipe(Mapping[str, Weight]):
         InvalidValueError
             The text is no such recipe.
         """
+        toml.checked_text(text, "JSON")
         try:
             facts = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion, warn_user
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion, warn_user
 from numbainit.recipes import toml
 from numbainit.recipes.planning import Plan, Planning
 from numbainit.recipes.recipe import Recipe
@@ -100,6 +100,9 @@ class Rules:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rules.from_json, (self.to_json(),)
+
     def __repr__(self) -> str:
         return f"<Rules {self.name!r}, {len(self)} rows>" if self.name else f"<Rules, {len(self)} rows>"
 
@@ -132,6 +135,8 @@ class Rules:
 
     def plan(self, parameters: Any, variables: Mapping[str, Any] | None = None) -> Plan:
         """As :meth:`recipe`, with the row of each tensor; its warnings are not given, but returned."""
+        if not isinstance(variables, Mapping | None):
+            raise InvalidTypeError(f"variables are a mapping from names to numbers, got {shown(variables)}")
         tensors, ties = tensors_of(parameters, "Rules.recipe")
         values = Values(self.variables, tensors, variables or {})
         return Planning(self.rules, self.name, self.optional).plan(tensors, ties, values)
@@ -190,6 +195,7 @@ class Rules:
         InvalidValueError, InvalidTypeError
             The text is no JSON, or no such table.
         """
+        toml.checked_text(text, "JSON")
         try:
             facts = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -128,11 +128,15 @@ def _is_model(target: Any) -> bool:
 
 
 def _described(one: Any, caller: str) -> Tensor:
-    if isinstance(one, Tensor):
+    if isinstance(one, Tensor) and isinstance(one.name, str):
         return one
     try:
         name, shape = one.name, tuple(map(int, one.shape))
+        if not isinstance(name, str):
+            raise InvalidTypeError(f"{caller} takes tensors with names, got {name!r} for one")
         dtype = _dtype_name(one.numpy_dtype if hasattr(one, "numpy_dtype") else one.dtype)
+    except InvalidTypeError:
+        raise
     except (AttributeError, TypeError, ValueError):
         raise InvalidTypeError(f"{caller} takes {_WANTED}, got {type(one).__name__} in a list of them") from None
     return Tensor(name, shape, dtype, getattr(one, "kind", None), getattr(one, "is_parameter", True))
@@ -168,6 +172,24 @@ def _of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
     ties = _tied(leaves)
     held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves if name not in ties]
     return Holding(held, ties, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
+
+
+def check_kept(target: Any, caller: str) -> None:
+    """Raise for a mapping that makes an array anew whenever it is asked, as ``numpy.load`` of an archive does.
+
+    What is written into such an array is lost. The first of each mapping is looked at.
+    """
+    for key in target if isinstance(target, Mapping) else ():
+        value = target[key]
+        if isinstance(value, Mapping):
+            check_kept(value, caller)
+            continue
+        if isinstance(value, np.ndarray) and _memory(value) != _memory(target[key]):
+            raise InvalidTypeError(
+                f"{caller} fills arrays in place, and {type(target).__name__} reads them anew at each access: "
+                "pass dict(...) of it, and save that"
+            )
+        return
 
 
 def _tied(leaves: Iterable[tuple[str, tuple[str, ...], Any]]) -> dict[str, str]:

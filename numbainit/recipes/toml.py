@@ -10,9 +10,15 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def checked_text(text: object, form: str) -> None:
+    """Raise for what is no text, such as a path or bytes."""
+    if not isinstance(text, str):
+        raise InvalidTypeError(f"wanted {form} as a text, got {shown(text)}: read the file, or use recipes.load(path)")
 
 
 def read(text: str) -> dict[str, Any]:
@@ -24,6 +30,7 @@ def read(text: str) -> dict[str, Any]:
     >>> toml.read('format = "x"')
     {'format': 'x'}
     """
+    checked_text(text, "TOML")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

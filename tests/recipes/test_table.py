@@ -1,14 +1,17 @@
 """A table and a model → a recipe: which rule takes what, with which numbers; and tables that are wrong."""
 
+import copy
 import math
+import pickle
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import numbainit as init
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.recipes import Recipe, Rules, Tensor
+from numbainit.recipes import Recipe, Rules, Tensor, load
 from numbainit.recipes.patterns import Pattern
 
 GPT = Rules(
@@ -600,3 +603,20 @@ def test_fifty_thousand_parameters_are_asked_about_by_their_kinds(monkeypatch):
         warnings.simplefilter("ignore")
         GPT.recipe(tensors(many))
     assert len(set(asked)) == 2
+
+
+def test_rules_travel():
+    rules = load("gpt2-hf")
+    assert pickle.loads(pickle.dumps(rules)) == copy.deepcopy(rules) == rules
+
+
+@pytest.mark.parametrize("text", [None, 3, [], b"x", Path("x.toml")])
+@pytest.mark.parametrize("read", [Rules.from_toml, Rules.from_json, Recipe.from_toml, Recipe.from_json])
+def test_what_is_no_text(read, text):
+    with pytest.raises(InvalidTypeError, match="as a text"):
+        read(text)
+
+
+def test_what_is_no_mapping_of_variables():
+    with pytest.raises(InvalidTypeError, match="variables are a mapping"):
+        load("gpt2-hf").recipe({}, 3)

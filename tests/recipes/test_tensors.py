@@ -7,7 +7,7 @@ import pytest
 
 import numbainit as init
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.recipes import Rules, Tensor
+from numbainit.recipes import Rules, Tensor, load
 from numbainit.recipes.default import default
 from numbainit.recipes.tensors import tensors_of
 
@@ -227,3 +227,27 @@ def test_a_meta_module_can_be_planned_but_not_filled():
     assert recipe["weight"].dtype == "bfloat16"
     with pytest.raises(InvalidValueError, match=r"'weight': .*meta device"):
         recipe.apply(model)
+
+
+def test_arrays_that_are_read_anew_are_not_filled_in_vain(tmp_path):
+    np.savez(tmp_path / "w.npz", w=np.zeros((4, 3)), b=np.zeros(4))
+    recipe = load("default").recipe(np.load(tmp_path / "w.npz"))
+    for lazy in (np.load(tmp_path / "w.npz"), {"inner": np.load(tmp_path / "w.npz")}):
+        with pytest.raises(InvalidTypeError, match="NpzFile reads them anew at each access: pass dict"):
+            recipe.apply(lazy, generator=7)
+    held = recipe.apply(dict(np.load(tmp_path / "w.npz")), generator=7)
+    assert held["w"].all()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "match"),
+    [
+        (Tensor(3, (3, 3), "float32"), "got 3 for one"),
+        (Tensor("a", (3, 3), "nope"), "no dtype is named 'nope'"),
+        (Tensor("a", (3, 3), "str96"), "no dtype is named 'str96'"),
+    ],
+)
+def test_descriptions_that_make_no_sense(tensor, match):
+    pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
+    with pytest.raises(InvalidTypeError, match=match):
+        load("default").recipe([tensor])

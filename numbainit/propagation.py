@@ -21,6 +21,7 @@ from numbainit.init import normal_
 from numbainit.initializers import Initializer
 from numbainit.memory.dtypes import small_dtype
 from numbainit.recipes.default import initializer
+from numbainit.targets.cpu.launch import limited
 from numbainit.weights.fans import NONLINEARITIES, calculate_gain
 from numbainit.weights.gains import exact_gain
 from numbainit.weights.nonlinearities import Nonlinearity
@@ -201,7 +202,8 @@ class Network:
 
     def weight(self, layer: int) -> np.ndarray:
         array = np.empty(self.shape(layer), self.compute)
-        self.initializer(array, self.root.fold_in(f"layers.{layer}.weight"))
+        with limited(1):  # products come next, whose threads would wait for those of a fill to go to sleep
+            self.initializer(array, self.root.fold_in(f"layers.{layer}.weight"))
         return self.rounded(array * self.compute.type(self.factor))
 
     def signal(self, name: str, batch: int, width: int) -> np.ndarray:

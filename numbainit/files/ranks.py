@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidValueError, shown
-from numbainit.files.sharded import SHARDING_INFO
+from numbainit.files.sharded import SHARDING_INFO, WORLD
 
 Start = tuple[int, ...]
 
@@ -79,7 +79,19 @@ class _Rows:
             yield found[0] if len(found) == 1 else np.concatenate(found or [np.empty(0, self.parts[0].dtype)])
 
 
+def check_all_there(files: Sequence[Mapping[str, str]], source: str) -> None:
+    """Raise if the metadata of files, which are all there are, speak of more ranks."""
+    for metadata in files:
+        if metadata.get(WORLD, str(len(files))) != str(len(files)):
+            raise InvalidValueError(
+                f"{source} holds {len(files)} files, and the model is cut over {shown(metadata[WORLD])} ranks: fetch "
+                "the files of all ranks"
+            )
+
+
 def is_alone(metadata: Mapping[str, str], source: str, others: Iterable[Mapping[str, str]]) -> bool:
     """Whether a file holds whole tensors, as far as it and the files beside it say."""
     here = starts(metadata, source)
+    if WORLD in metadata:
+        return metadata[WORLD] == "1"
     return not any(itertools.chain(*here.values())) and not (here and any(SHARDING_INFO in one for one in others))

@@ -16,6 +16,7 @@ from numbainit.files.pieces import Part, whole
 INDEX = "model.safetensors.index.json"
 ALONE = "model.safetensors"
 SHARDING_INFO = "DCP_SHARDING_INFO"  # of torch: where the tensors of a file lie in the whole ones
+WORLD = "world"  # how many ranks' files make the whole
 MOST_FILES = 99_999  # that five digits count
 
 
@@ -75,7 +76,8 @@ def by_rank(parameters: Iterable[Parameter], rank: int, world: int) -> Shard:
     """
     parts = [part for part in (_rows(one, rank, world) for one in _unique(parameters)) if part is not None]
     offsets = {part.name: {"saved_offsets": list(part.start)} for part in parts}
-    return Shard(names_by_rank(world)[rank], parts, {SHARDING_INFO: json.dumps(offsets)} if parts else {})
+    placed = {SHARDING_INFO: json.dumps(offsets)} if parts else {}
+    return Shard(names_by_rank(world)[rank], parts, placed | {WORLD: str(world)})
 
 
 def names_by_rank(world: int) -> list[str]:

@@ -116,7 +116,7 @@ def _of_path(path: Path) -> Collection:
         if path.name.endswith(".index.json"):
             return _of_index(path)
         found = _of_file(path)
-        if ranks.SHARDING_INFO in found.metadata:
+        if ranks.SHARDING_INFO in found.metadata or ranks.WORLD in found.metadata:
             _check_whole(found, path)
         return found
     except OSError as error:
@@ -155,6 +155,7 @@ def _of_folder(folder: Path) -> Collection:
 
 def _joined(source: str, parts: list[Collection]) -> Collection:
     found: dict[str, list[tuple[tuple[int, ...], Stored]]] = {}
+    ranks.check_all_there([part.metadata for part in parts], source)
     entire = set()  # names that a file holds without saying where
     for part in parts:
         starts = ranks.starts(part.metadata, part.source)

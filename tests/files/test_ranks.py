@@ -69,6 +69,15 @@ def test_an_audit_of_what_ranks_have_written(tmp_path, capsys, world, law):
     capsys.readouterr()
     assert main(["audit", str(folder)]) == 0
     assert capsys.readouterr().out == f"exact: all 4 tensors are, bit for bit, {law}, seed 7\n"
+    files = sorted(folder.glob("*.safetensors"))
+    for file in files:  # whichever is missing, also where it holds no rows or the last
+        if world > 1:
+            file.rename(tmp_path / file.name)
+            assert main(["audit", str(folder)]) == 2
+            assert f"{world - 1} files, and the model is cut over '{world}' ranks" in capsys.readouterr().err
+            assert main(["audit", str(tmp_path / file.name)]) == 2
+            assert "holds" in capsys.readouterr().err
+            (tmp_path / file.name).rename(file)
     last = max(path for path in folder.glob("*.safetensors") if "w" in load_file(path))
     data = bytearray(last.read_bytes())
     data[data.rindex(load_file(last)["w"].tobytes())] ^= 1

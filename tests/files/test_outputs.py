@@ -30,7 +30,7 @@ def test_outputs_that_are_refused(tmp_path):
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
     cases = {
-        "": "this is a folder",
+        "": "an empty name; name a file",
         f"{tmp_path}/folder": "this is a folder; name a file in it, such as",
         f"{tmp_path}/new/": "this is a folder",
         f"{tmp_path}/none/m.safetensors": f"there is no folder {tmp_path}/none; make it first",
@@ -93,3 +93,11 @@ def test_what_is_written_into(tmp_path):
 def test_links_are_followed(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
     assert check_output(tmp_path / "link").path == tmp_path / "real"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.zarr", "w.npz", "model.pt"])
+def test_shards_are_no_file(tmp_path, name):
+    with pytest.raises(OutputError, match=f"taken for a file; name it {name.partition('.')[0]}"):
+        check_folder(tmp_path / name)
+    (tmp_path / name).mkdir()
+    assert check_folder(tmp_path / name).path == tmp_path / name  # somebody wants it so

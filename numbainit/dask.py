@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 import numbainit
-from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError
+from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
 from numbainit.functional import Shape, checked_shape, dtype_of_new
 from numbainit.generator import Generator, GeneratorLike, as_generator
 from numbainit.initializers import Initializer
@@ -180,6 +180,11 @@ def _chunk(initializer: Initializer, stream: tuple[int, int, int], like: Any, bl
 
 def _chunks(chunks: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
     try:
+        axes = set(chunks) - set(range(len(shape))) if issubclass(type(chunks), dict) else ()
+        if axes:
+            raise ValueError(f"there is no axis {shown(next(iter(axes)))}")
         return da.core.normalize_chunks(chunks, shape, dtype=dtype)
+    except ZeroDivisionError:
+        raise InvalidValueError(f"chunks {shown(chunks)} have a size of 0: take -1 for a whole axis") from None
     except (TypeError, ValueError, NotImplementedError) as error:
-        raise InvalidValueError(f"chunks {chunks!r} do not cut an array of shape {shape}: {error}") from None
+        raise InvalidValueError(f"chunks {shown(chunks)} do not cut an array of shape {shape}: {error}") from None

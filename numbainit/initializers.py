@@ -304,7 +304,8 @@ def checked_name(name: Any, choices: tuple[str, ...] | None = None) -> str:
 def _misplaced(name: str, argument: str) -> InvalidValueError:
     owners = ", ".join(taking(argument)) or "no initializer"
     return InvalidValueError(
-        f"option {argument!r} does not apply to {name!r}: it belongs to {owners}; leave it out or choose one of those"
+        f"option {shown(argument)} does not apply to {name!r}: it belongs to {owners}; leave it out or choose one of "
+        "those"
     )
 
 

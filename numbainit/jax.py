@@ -37,6 +37,7 @@ from numbainit import initializers
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
 from numbainit.functional import checked_shape
 from numbainit.generator import Generator
+from numbainit.targets.new_arrays import new_array
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike, channels_last
 
@@ -142,7 +143,7 @@ class Initializer:
             return self._traced(words, sizes, width, sharding)
         if sharding is not None:
             return self._shards(words, sizes, width, sharding)
-        return jnp.asarray(self._fill(np.empty(sizes, width), words))
+        return jnp.asarray(self._fill(new_array(sizes, width, None, None)[0], words))
 
     def _fill(self, array: np.ndarray, words: Any, block: Block | None = None) -> np.ndarray:
         return self.initializer(array, _generator(words), block=block, layout=channels_last(array.ndim))
@@ -443,7 +444,10 @@ def _initializer(name: str, **arguments: Any) -> Initializer:
 
 def _words(key: Any) -> Any:
     """The words of one key; a tracer wherever JAX traces, also for a key from outside: nothing is made in vain."""
-    kind = getattr(key, "dtype", None)
+    try:
+        kind = getattr(key, "dtype", None)
+    except Exception:  # a property may raise what it likes
+        kind = None
     if kind is not None and jax.dtypes.issubdtype(kind, jax.dtypes.prng_key):
         key = jax.random.key_data(key)
     elif kind != np.uint32:
@@ -467,5 +471,5 @@ def _generator(words: Any) -> Generator:
 def _checked_dtype(dtype: Any) -> np.dtype:
     try:
         return np.dtype(jax.dtypes.canonicalize_dtype(float if dtype is None else dtype))
-    except TypeError:
+    except Exception:  # JAX asks the object for what it likes
         raise InvalidTypeError(f"dtype must be one of JAX's, such as 'float32', got {shown(dtype)}") from None

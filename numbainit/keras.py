@@ -29,9 +29,10 @@ from typing import Any, Self
 import numpy as np
 
 from numbainit import initializers
-from numbainit.errors import InvalidTypeError, MissingExtraError
+from numbainit.errors import InvalidTypeError, MissingExtraError, shown
 from numbainit.functional import checked_shape
 from numbainit.generator import Generator, default_generator
+from numbainit.targets.new_arrays import new_array
 from numbainit.weights.layouts import Layout, LayoutLike, channels_last
 
 try:
@@ -88,9 +89,9 @@ class _Initializer(keras.initializers.Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         """A tensor of ``shape``; dtype None is ``keras.config.floatx()``."""
-        width = keras.backend.standardize_dtype(dtype)
+        width = _checked_dtype(dtype)
         generator = default_generator if self._seed is None else Generator(self._seed)
-        array = np.empty(checked_shape(shape), width)
+        array = new_array(checked_shape(shape), np.dtype(width), None, None)[0]
         self._initializer(array, generator, layout=channels_last(array.ndim))
         return keras.ops.convert_to_tensor(array, dtype=width)
 
@@ -424,9 +425,18 @@ class LogArange(_Initializer):
         super().__init__(start=start)
 
 
+def _checked_dtype(dtype: Any) -> str:
+    try:
+        return keras.backend.standardize_dtype(dtype)
+    except Exception:  # Keras asks the object for its name
+        raise InvalidTypeError(f"dtype must be one of Keras's, such as 'float32', got {shown(dtype)}") from None
+
+
 def _checked_seed(seed: Any) -> int | list[int]:
     """The int or ints that a config can hold."""
     known = None if isinstance(seed, Generator) else Generator(seed).seed
     if known is None:
-        raise InvalidTypeError(f"seed must be an int, a sequence of ints or None, which a file can hold, got {seed!r}")
+        raise InvalidTypeError(
+            f"seed must be an int, a sequence of ints or None, which a file can hold, got {shown(seed)}"
+        )
     return known

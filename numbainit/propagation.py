@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.generator import Generator, GeneratorLike, as_generator
 from numbainit.init import normal_
 from numbainit.initializers import Initializer
@@ -26,7 +26,7 @@ from numbainit.weights.fans import NONLINEARITIES, calculate_gain
 from numbainit.weights.gains import exact_gain
 from numbainit.weights.nonlinearities import Nonlinearity
 from numbainit.weights.nonlinearities import nonlinearity as named
-from numbainit.weights.numbers import integer, real
+from numbainit.weights.numbers import integer, is_text, real
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 PADDINGS = {"circular": "wrap", "zeros": "constant"}
@@ -334,6 +334,8 @@ def network(
     arguments: Mapping[str, Any],
 ) -> Network:
     """The arguments of :func:`propagate`, checked."""
+    if not issubclass(type(widths), Iterable) or getattr(widths, "ndim", 1) == 0:
+        raise InvalidTypeError(f"widths is a list of widths, got {shown(widths)}: pass [256] * 101 for 100 layers")
     sizes = tuple(integer("a width", width) for width in widths)
     if len(sizes) < 2 or min(sizes) < 1:
         raise InvalidValueError(f"widths are those of the input and of at least one layer, all >= 1, got {list(sizes)}")
@@ -343,10 +345,10 @@ def network(
         raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {kernel}: try {kernel + 1}")
     if kernel > size:
         raise InvalidValueError(f"the kernel, {kernel}, must fit into the image, of size {size}: enlarge the size")
-    if padding not in PADDINGS:
-        raise InvalidValueError(f"padding is one of {', '.join(PADDINGS)}, got {padding!r}")
-    if dtype not in DTYPES:
-        raise InvalidValueError(f"dtype is one of {', '.join(DTYPES)}, got {dtype!r}")
+    if not is_text(padding) or padding not in PADDINGS:
+        raise InvalidValueError(f"padding is one of {', '.join(PADDINGS)}, got {shown(padding)}")
+    if not is_text(dtype) or dtype not in DTYPES:
+        raise InvalidValueError(f"dtype is one of {', '.join(DTYPES)}, got {shown(dtype)}")
     found, chosen = named(nonlinearity, param), _initializer(init, arguments)
     factor = _factor(init, gain, found.name, param)
     form = small_dtype(dtype) if dtype == "bfloat16" else np.dtype(dtype)
@@ -358,8 +360,8 @@ def _initializer(init: str | Initializer, arguments: Mapping[str, Any]) -> Initi
     """A name is scaled by :func:`_factor`: kaiming has no gain of its own here."""
     if isinstance(init, Initializer) and not arguments:
         return init
-    if not isinstance(init, str):
-        got = f"{type(init).__name__} {init!r}" + (f" and {', '.join(arguments)}" if arguments else "")
+    if not is_text(init):
+        got = f"{type(init).__name__} {shown(init)}" + (f" and {', '.join(arguments)}" if arguments else "")
         raise InvalidTypeError(f"init is a name with its arguments, or a numbainit.Initializer, got {got}")
     scaled = init.startswith("kaiming")
     if scaled and "a" in arguments:
@@ -373,10 +375,10 @@ def _factor(init: str | Initializer, gain: "float | str | None", name: str, para
         gain = "torch" if name in NONLINEARITIES else "exact"
     if gain is None:
         return 1.0
-    if not isinstance(gain, str):
+    if not is_text(gain):
         return real("gain", gain)
     if gain not in ("torch", "exact"):
-        raise InvalidValueError(f"gain is a number, 'torch' or 'exact', got {gain!r}")
+        raise InvalidValueError(f"gain is a number, 'torch' or 'exact', got {shown(gain)}")
     return calculate_gain(name, param) if gain == "torch" else exact_gain(name, param)
 
 
@@ -478,7 +480,7 @@ def sweep(over: str, values: Iterable[int], *, layers: int, width: int, **keywor
     [2, 5]
     """
     if over not in ("width", "depth"):
-        raise InvalidValueError(f"a sweep goes over 'width' or 'depth', got {over!r}")
+        raise InvalidValueError(f"a sweep goes over 'width' or 'depth', got {shown(over)}")
     return list(_swept(over, values, layers, width, keywords))
 
 

@@ -120,6 +120,10 @@ REFUSED = [
         r"chunks \(2, 2\) do not cut an array of",
     ),
     (lambda: nd.normal(5, chunks=((2, 2),)), init.InvalidValueError, "do not cut"),
+    (lambda: nd.normal(5, chunks=0), init.InvalidValueError, "have a size of 0"),
+    (lambda: nd.normal((5, 4), chunks=(0, 2)), init.InvalidValueError, "have a size of 0"),
+    (lambda: nd.normal(5, chunks={1: 2}), init.InvalidValueError, "there is no axis 1"),
+    (lambda: nd.normal(5, chunks={-1: 2}), init.InvalidValueError, "there is no axis -1"),
     (lambda: nd.normal(5, dtype="int32"), init.InvalidTypeError, "dtype"),
     (lambda: nd.uniform(5, dtype="complex64"), init.InvalidTypeError, "complex"),
 ]

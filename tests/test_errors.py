@@ -8,6 +8,7 @@ import pytest
 import numbainit as init
 from fuzz import odd
 from numbainit.errors import CompilerError, InvalidValueError, MissingExtraError, OutputError, shown, suggestion
+from numbainit.recipes import Recipe, Rules, load
 
 KINDS = [InvalidValueError, init.InvalidTypeError, OutputError, init.DeviceError, MissingExtraError, CompilerError]
 FAR = 10**5000
@@ -61,6 +62,7 @@ def test_no_suggestion_for_a_word_as_long_as_a_book():
     assert suggestion("relu" * 10**6, ["relu"]) == ""
 
 
+RULES = Rules([{"match": "*", "initializer": "normal"}])
 CALLS = [
     lambda value: init.Generator(value),
     lambda value: init.Generator(0, draws=value),
@@ -83,6 +85,26 @@ CALLS = [
     lambda value: init.uniform_(np.empty(2), value, value),
     lambda value: init.constant_(np.empty(2, "c8"), value),
     lambda value: init.dirac_(np.empty((2, 2, 2)), value),
+    lambda value: init.exact_gain(value),
+    lambda value: init.exact_gain("leaky_relu", value),
+    lambda value: init.exact_gain("relu", kind=value),
+    lambda value: init.propagate([4, 4], value),
+    lambda value: init.propagate([4, 4], "normal", value),
+    lambda value: init.propagate([4, 4], "normal", gain=value),
+    lambda value: init.propagate([4, 4], "normal", dtype=value),
+    lambda value: load(value),
+    lambda value: Rules([value]),
+    lambda value: Rules([{"match": value, "initializer": "normal"}]),
+    lambda value: Rules([{"match": "*", "initializer": value}]),
+    lambda value: Rules([{"match": "*", "initializer": "normal", "std": value}]),
+    lambda value: Rules([{"match": "*", "initializer": "normal", "rank": value}]),
+    lambda value: Rules([{"match": "*", "initializer": "normal"}], variables=value),
+    lambda value: Rules([{"match": "*", "initializer": "normal"}], optional=value),
+    lambda value: Rules.from_toml(value),
+    lambda value: RULES.recipe({"w": np.empty((2, 2))}, value),
+    lambda value: RULES.recipe({"w": np.empty((2, 2))}).apply({"w": np.empty((2, 2))}, value),
+    lambda value: RULES.recipe({"w": np.empty((2, 2))}).apply({"w": np.empty((2, 2))}, 0, [value]),
+    lambda value: Recipe.from_json(value),
 ]
 THINGS = [
     None,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from fuzz import odd
 
 pytestmark = pytest.mark.full
 jax = pytest.importorskip("jax", reason="JAX is not installed: pip install 'numbainit[jax]'")
@@ -412,9 +413,11 @@ REFUSED = [
     (lambda key: nj.xavier_normal(layout="HWIO")(key, (3, 4)), init.InvalidValueError, "layout 'HWIO' names 4 axes"),
     (lambda key: nj.xavier_normal(layout=3), init.InvalidTypeError, "layout is a str"),
     (lambda key: nj.normal()(key, -1), init.InvalidValueError, "no negative size"),
+    (lambda key: nj.normal()(key, (3,), odd.Raising()), init.InvalidTypeError, "dtype must be one of JAX's"),
     (lambda key: nj.normal()(key, (2.5,)), init.InvalidTypeError, "shape must be"),
     (lambda key: nj.normal()(key, (3,), "int32"), init.InvalidTypeError, "got int32"),
     (lambda key: nj.normal()(key, (3,), "foo"), init.InvalidTypeError, "dtype must be one of JAX's"),
+    (lambda key: nj.normal()(odd.Raising(), (3,)), init.InvalidTypeError, "key must be a JAX key"),
     (lambda key: nj.normal()(None, (3,)), init.InvalidTypeError, "key must be a JAX key, .* got NoneType"),
     (lambda key: nj.normal()(0, (3,)), init.InvalidTypeError, "got int"),
     (lambda key: nj.normal()(jnp.zeros(2), (3,)), init.InvalidTypeError, "got an array of float32"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.initializers import Initializer, checked_name, needed, parameters
 from numbainit.recipes.afterwards import Afterwards
 from numbainit.recipes.expressions import Expression
@@ -81,7 +81,7 @@ def _checked_arguments(name: str, given: dict[str, Any]) -> dict[str, Any]:
     for argument in given:
         if argument not in known and argument != "layout":
             hint, has = suggestion(argument, [*known, *FIELDS]), ", ".join(known) or "none"
-            raise InvalidValueError(f"{name} has no argument {argument!r}; {hint}It has {has}")
+            raise InvalidValueError(f"{name} has no argument {shown(argument)}; {hint}It has {has}")
     missing = [argument for argument in needed(name) if argument not in given]
     if missing:
         raise InvalidValueError(f"{name} needs {' and '.join(missing)}")
@@ -94,5 +94,5 @@ def _argument(name: str, key: str, value: Any, reader: Reader) -> Any:
     if kind not in (str, bool):
         return reader.number(key, value)
     if type(value) is not kind:
-        raise InvalidTypeError(f"{key} is {'a text' if kind is str else 'true or false'}, got {value!r}")
+        raise InvalidTypeError(f"{key} is {'a text' if kind is str else 'true or false'}, got {shown(value)}")
     return value

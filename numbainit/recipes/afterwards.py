@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, shown
 from numbainit.initializers import Initializer
 from numbainit.recipes.parts import box
 from numbainit.recipes.steps import CHANGES, Change, Fill, Part, Step
@@ -20,7 +20,7 @@ class Afterwards:
         done = [key for key in facts if key in _DONE]
         if len(done) != 1 or ("rows" in facts and "part" in facts):
             raise InvalidValueError(
-                f"a step of then is one of {', '.join(_DONE)}, of all, of rows or of a part, got {dict(facts)!r}"
+                f"a step of then is one of {', '.join(_DONE)}, of all, of rows or of a part, got {shown(dict(facts))}"
             )
         self._name = done[0]
         self._number = reader.number(self._name, facts[self._name])
@@ -29,7 +29,7 @@ class Afterwards:
         if "part" in facts:
             self._part = [reader.numbers("part", pair) for pair in checked_list("part", facts["part"])]
             if any(len(pair) != 2 for pair in self._part):
-                raise InvalidValueError(f"part has a first and a last index for each axis, got {facts['part']!r}")
+                raise InvalidValueError(f"part has a first and a last index for each axis, got {shown(facts['part'])}")
 
     def steps(self, shape: tuple[int, ...], values: Values) -> list[Step]:
         """Those of a tensor."""

@@ -41,7 +41,7 @@ class Conditions:
         self._kinds = [Pattern(kind) for kind in _several("kind", facts)]
         self._parameter = facts.get("parameter")
         if "parameter" in facts and type(self._parameter) is not bool:
-            raise InvalidTypeError(f"parameter is true or false, got {self._parameter!r}")
+            raise InvalidTypeError(f"parameter is true or false, got {shown(self._parameter)}")
         where = None if "where" not in facts else Expression(facts["where"], condition=True)
         self._where = where and checked_names(where, declared)
 
@@ -77,13 +77,13 @@ def _several(field: str, facts: Mapping[str, Any]) -> list[Any]:
 
 def _checked_rank(rank: Any) -> int:
     if type(rank) is not int or rank < 0:
-        raise InvalidTypeError(f"rank is a whole number, or a list of them, got {rank!r}")
+        raise InvalidTypeError(f"rank is a whole number, or a list of them, got {shown(rank)}")
     return rank
 
 
 def _checked_dtype(dtype: Any) -> str:
     if not isinstance(dtype, str) or dtype not in _DTYPES:
-        hint = suggestion(str(dtype), _DTYPES)
+        hint = suggestion(dtype, _DTYPES)
         raise InvalidValueError(f"dtype {shown(dtype)} is not known; {hint}Known are {', '.join(_DTYPES)}")
     return dtype
 

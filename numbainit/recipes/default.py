@@ -11,7 +11,7 @@ from typing import Any
 from numbainit.initializers import Initializer, names
 from numbainit.recipes.library import load
 from numbainit.recipes.table import Rules
-from numbainit.weights.numbers import real
+from numbainit.weights.numbers import is_text, real
 
 
 def choices() -> tuple[str, ...]:
@@ -41,8 +41,8 @@ def initializer(name: str, **arguments: Any) -> Initializer:
     >>> initializer("trunc_normal", std=0.5).label
     'trunc_normal(std=0.5, a=-1.0, b=1.0)'
     """
-    usual: dict[str, Any] = {"std": 0.02} if name in ("normal", "trunc_normal") else {}
-    if name == "trunc_normal":
+    usual: dict[str, Any] = {"std": 0.02} if is_text(name) and name in ("normal", "trunc_normal") else {}
+    if is_text(name) and name == "trunc_normal":
         mean, std = real("mean", arguments.get("mean", 0.0)), real("std", arguments.get("std", 0.02))
         usual |= {"a": mean - 2 * std, "b": mean + 2 * std}
     return Initializer(name, **usual | arguments)

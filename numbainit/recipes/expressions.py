@@ -18,7 +18,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.weights.numbers import is_text
 
 Number: TypeAlias = int | float
 _Function: TypeAlias = Callable[[Mapping[str, Number]], Any]
@@ -82,8 +83,8 @@ class Expression:
     """
 
     def __init__(self, text: str, *, condition: bool = False) -> None:
-        if not isinstance(text, str):
-            raise InvalidTypeError(f"an expression is a text, got {text!r}")
+        if not is_text(text):
+            raise InvalidTypeError(f"an expression is a text, got {shown(text)}")
         names: set[str] = set()
         self.text = text
         self._function = (_condition if condition else _number)(_parsed(text), _Reading(text, names), 0)

@@ -4,7 +4,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.recipes.table import Rules
 
 _SUFFIXES = (".toml", ".json")
@@ -51,14 +51,15 @@ def load(name: str | os.PathLike[str]) -> Rules:
 
 def text_of(name: str | os.PathLike[str]) -> str:
     """The file of rules that are built in, by their name, or of a path; errors as of :func:`load`."""
-    if not isinstance(name, (str, os.PathLike)):
-        raise InvalidTypeError(f"load takes a name or a path, got {name!r}")
+    if not issubclass(type(name), (str, os.PathLike)):
+        raise InvalidTypeError(f"load takes a name or a path, got {shown(name)}")
     if os.fspath(name).endswith(_SUFFIXES):
         return _read(Path(name))
     if name not in names():
-        hint = suggestion(str(name), names())
+        hint = suggestion(name, names())
         raise InvalidValueError(
-            f"no rules are named {name!r}; {hint}Built in: {', '.join(names())}; a file of your own ends with .toml"
+            f"no rules are named {shown(name)}; {hint}Built in: {', '.join(names())}; a file of your own ends with "
+            ".toml"
         )
     return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 

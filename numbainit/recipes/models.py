@@ -6,7 +6,7 @@ order of the model's ``state_dict()``, buffers included; a tied weight is in it 
 
 from importlib import resources
 
-from numbainit.errors import InvalidValueError, suggestion
+from numbainit.errors import InvalidValueError, shown, suggestion
 
 _SUFFIX = ".json"
 
@@ -44,5 +44,5 @@ def builtin_header(name: str) -> bytes:
     names = builtin_names()
     if name not in names:
         hint = suggestion(name, names)
-        raise InvalidValueError(f"no built-in model is named {name!r}; {hint}Built in: {', '.join(names)}")
+        raise InvalidValueError(f"no built-in model is named {shown(name)}; {hint}Built in: {', '.join(names)}")
     return (_folder() / (name + _SUFFIX)).read_bytes()

@@ -3,7 +3,7 @@
 import itertools
 from typing import Any
 
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, shown
 from numbainit.initializers import Initializer, parameters
 from numbainit.recipes.filling import MATRICES
 from numbainit.recipes.plain import in_numbers
@@ -19,7 +19,7 @@ class Parts:
     def __init__(self, facts: Any, reader: Reader) -> None:
         facts = checked_table("parts", facts, _FIELDS)
         if type(facts.get("axis")) is not int or ("count" in facts) == ("sizes" in facts):
-            raise InvalidValueError(f"parts have an axis, and a count or sizes, got {dict(facts)!r}")
+            raise InvalidValueError(f"parts have an axis, and a count or sizes, got {shown(dict(facts))}")
         self._axis = facts["axis"]
         self._count = reader.number("count", facts["count"]) if "count" in facts else None
         self._sizes = reader.numbers("sizes", facts.get("sizes", []))

@@ -6,10 +6,11 @@ for, ``{}`` is one. The slashes of TensorFlow's names count as dots.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.weights.numbers import is_text
 
 _NUMBER = "{}"
 _DIGITS = re.compile(r"\d+")
@@ -30,8 +31,8 @@ class Pattern:
 
     def __init__(self, text: Any, *, is_regex: bool = False) -> None:
         kind = "regex" if is_regex else "glob"
-        if not isinstance(text, str) or not text:
-            raise InvalidTypeError(f"a {kind} is a text, got {text!r}")
+        if not is_text(text) or not text:
+            raise InvalidTypeError(f"a {kind} is a text, got {shown(text)}")
         self.text, self._is_regex = text, is_regex
         text = text if is_regex else dotted(text)
         self._prefix, self._suffix = ("", "") if is_regex else _ends(text)
@@ -61,6 +62,22 @@ class Pattern:
         """The numbers of a name that stand where the glob has ``{}``; None for a name that does not fit."""
         found = self._matches(name)
         return None if found is None else tuple(map(int, found.groups()))
+
+
+def ignored(names: Any) -> Callable[[str], bool]:
+    """What is passed as ``ignore=`` → whether a name is among it.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.patterns import ignored
+    >>> passes = ignored(["*.running_mean", "head.bias"])
+    >>> passes("bn.running_mean"), passes("running_mean"), passes("bias")
+    (True, True, False)
+    """
+    if isinstance(names, (str, bytes)) or not issubclass(type(names), Iterable):
+        raise InvalidTypeError(f"ignore holds names or patterns, got {shown(names)}: pass ({shown(names)},)")
+    patterns = [Pattern(name) for name in names]
+    return lambda name: any(pattern.takes(dotted(name)) for pattern in patterns)
 
 
 def dotted(name: str) -> str:

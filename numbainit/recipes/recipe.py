@@ -5,19 +5,19 @@ a NumPy model too, with the values that the torch model gets: draws, constants, 
 What these cannot say it can describe, but not make.
 """
 
-import fnmatch
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
 from numbainit.recipes import toml
 from numbainit.recipes.difference import Difference, are_alike
 from numbainit.recipes.filling import check, check_formulas, check_writable, make
 from numbainit.recipes.folding import aligned, folded
+from numbainit.recipes.patterns import ignored
 from numbainit.recipes.steps import Formula, Weight
 from numbainit.recipes.tensors import Held, check_kept, held_by
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
@@ -147,11 +147,9 @@ class Recipe(Mapping[str, Weight]):
         recipe was recorded from and the same generator; small floats that a constructor has drawn may be the neighbour
         at the ends of a uniform law.
         """
-        if isinstance(ignore, str) or not isinstance(ignore, Iterable):
-            raise InvalidTypeError(f"ignore holds names or patterns, got {ignore!r}: pass ({ignore!r},)")
         check_kept(target, "apply")
-        patterns, holding = tuple(ignore), held_by(target, "apply")
-        chosen = [one for one in holding.held if not any(fnmatch.fnmatchcase(one.tensor.name, p) for p in patterns)]
+        passes, holding = ignored(ignore), held_by(target, "apply")
+        chosen = [one for one in holding.held if not passes(one.tensor.name)]
         known: set[Any] = set()
         plan = [one for one in chosen if self._makes(one, known)]
         root = default_generator.spawn(1)[0] if generator is None else as_generator(generator)
@@ -195,8 +193,8 @@ class Recipe(Mapping[str, Weight]):
 
         Raises
         ------
-        InvalidValueError
-            The text is no such recipe.
+        InvalidValueError, InvalidTypeError
+            The text is no such recipe, or no text.
         """
         toml.checked_text(text, "JSON")
         try:
@@ -222,7 +220,7 @@ class Recipe(Mapping[str, Weight]):
         except (TypeError, KeyError) as error:
             raise InvalidValueError(f"this is no recipe: {error!r}") from None
         if known != FORMAT:
-            raise InvalidValueError(f"the format of this recipe is {known!r}, and {FORMAT!r} is known")
+            raise InvalidValueError(f"the format of this recipe is {shown(known)}, and {FORMAT!r} is known")
         try:
             weights = {str(name): weight_from_dict(one) for name, one in facts["tensors"].items()}
             return cls(weights, facts.get("ties", {}))

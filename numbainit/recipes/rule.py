@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.initializers import Initializer
 from numbainit.recipes import actions, conditions
 from numbainit.recipes.actions import Action
@@ -77,7 +77,7 @@ def _checked(facts: Any) -> dict[str, Any]:
     """What was written, an Initializer as its name and arguments; all of its names known."""
     if not isinstance(facts, Mapping):
         raise InvalidTypeError(
-            f"a rule is a table, such as {{'match': '*.bias', 'initializer': 'zeros'}}, got {facts!r}"
+            f"a rule is a table, such as {{'match': '*.bias', 'initializer': 'zeros'}}, got {shown(facts)}"
         )
     known = dict(facts)
     if isinstance(known.get("initializer"), Initializer):
@@ -86,7 +86,5 @@ def _checked(facts: Any) -> dict[str, Any]:
     if "initializer" not in known:
         for key in known:
             if key not in _FIELDS:
-                raise InvalidValueError(
-                    f"a rule has no {key!r}; {suggestion(str(key), _FIELDS)}It has {', '.join(_FIELDS)}"
-                )
+                raise InvalidValueError(f"a rule has no {key!r}; {suggestion(key, _FIELDS)}It has {', '.join(_FIELDS)}")
     return known

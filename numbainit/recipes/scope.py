@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from numbainit.errors import InvalidValueError, suggestion
+from numbainit.errors import InvalidValueError, shown, suggestion
 from numbainit.recipes.expressions import Number
 from numbainit.recipes.tensors import Tensor
 from numbainit.recipes.variables import BESIDE, OF_FANS, Variable, checked_number, is_of_a_tensor
@@ -43,10 +43,10 @@ class Values(Mapping[str, Number]):
 
     def _checked(self, name: Any, value: Any) -> Number:
         if name not in self._declared:
-            hint = suggestion(str(name), self._declared)
+            hint = suggestion(name, self._declared)
             known = f"Known are {', '.join(self._declared)}" if self._declared else "These rules have none"
-            raise InvalidValueError(f"no variable is named {name!r}; {hint}{known}")
-        return checked_number(f"variable {name!r}", value)
+            raise InvalidValueError(f"no variable is named {shown(name)}; {hint}{known}")
+        return checked_number(f"variable {shown(name)}", value)
 
     def __getitem__(self, name: str) -> Number:
         if name not in self._known:

@@ -83,10 +83,15 @@ class Rules:
         self.name, self.about, self.source, self.version = name, about, source, version
         self.unverified, self.fits = tuple(unverified), tuple(fits)
         if type(optional) is not bool:
-            raise InvalidTypeError(f"optional is true or false, got {optional!r}")
+            raise InvalidTypeError(f"optional is true or false, got {shown(optional)}")
         self.optional = optional
-        self.variables = _variables(variables or {})
-        self._declared = copy.deepcopy(dict(variables or {}))
+        declared = {} if variables is None else variables
+        if not issubclass(type(declared), Mapping):
+            raise InvalidTypeError(f"variables is a table, name by name, got {shown(declared)}")
+        if not issubclass(type(rules), Iterable):
+            raise InvalidTypeError(f"rules are a list of tables, got {shown(rules)}")
+        self.variables = _variables(declared)
+        self._declared = copy.deepcopy(dict(declared))
         names = [one.name for one in self.variables]
         self.rules = tuple(_rule(number, facts, names, _lines) for number, facts in enumerate(rules, 1))
         if not self.rules:
@@ -138,7 +143,7 @@ class Rules:
         if not isinstance(variables, Mapping | None):
             raise InvalidTypeError(f"variables are a mapping from names to numbers, got {shown(variables)}")
         tensors, ties = tensors_of(parameters, "Rules.recipe")
-        values = Values(self.variables, tensors, variables or {})
+        values = Values(self.variables, tensors, {} if variables is None else variables)
         return Planning(self.rules, self.name, self.optional).plan(tensors, ties, values)
 
     # ---- as text ----
@@ -162,17 +167,19 @@ class Rules:
         if not isinstance(facts, Mapping):
             raise InvalidTypeError(f"rules are written as a table, got {type(facts).__name__}")
         if facts.get("format") != FORMAT:
-            raise InvalidValueError(f"the format is {facts.get('format')!r}, and {FORMAT!r} is known: say format = ...")
+            raise InvalidValueError(
+                f"the format is {shown(facts.get('format'))}, and {FORMAT!r} is known: say format = ..."
+            )
         for key in facts:
             if key not in _FIELDS:
-                hint = suggestion(str(key), _FIELDS)
-                raise InvalidValueError(f"rules have no {key!r}; {hint}They have {', '.join(_FIELDS)}")
+                hint = suggestion(key, _FIELDS)
+                raise InvalidValueError(f"rules have no {shown(key)}; {hint}They have {', '.join(_FIELDS)}")
         for key in _TEXTS:
             if not isinstance(facts.get(key, ""), str):
-                raise InvalidTypeError(f"{key} is a text, got {facts[key]!r}")
+                raise InvalidTypeError(f"{key} is a text, got {shown(facts[key])}")
         for key in _LISTS:
             if not isinstance(facts.get(key, []), list) or not all(isinstance(one, str) for one in facts.get(key, [])):
-                raise InvalidTypeError(f"{key} is a list of texts, got {facts[key]!r}")
+                raise InvalidTypeError(f"{key} is a list of texts, got {shown(facts[key])}")
         if not isinstance(facts.get("rules"), list) or not isinstance(facts.get("variables", {}), Mapping):
             raise InvalidTypeError("rules are a list of tables, [[rules]], and variables is a table")
         about = {key: facts[key] for key in (*_TEXTS, *_LISTS, "optional") if key in facts}
@@ -229,6 +236,8 @@ def _rule(number: int, facts: Any, declared: list[str], lines: Sequence[int]) ->
     except (InvalidValueError, InvalidTypeError) as error:
         at = f" (line {lines[number - 1]})" if number <= len(lines) else ""
         raise type(error)(f"rule {number}{at}: {error}") from None
+    except RecursionError:
+        raise InvalidValueError(f"rule {number}: too many lists and tables inside of each other") from None
 
 
 def _variables(facts: Mapping[str, Any]) -> list[Variable]:

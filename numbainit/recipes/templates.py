@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.initializers import NOT_FINITE
 from numbainit.recipes.expressions import Expression, Number
 from numbainit.recipes.variables import OF_FANS, checked_names
@@ -44,7 +44,7 @@ class LayoutTemplate:
         self._axes: Any = facts.get("axes", "OI")
         self._transposed: Any = facts.get("transposed", False)
         if not isinstance(self._axes, str) or type(self._transposed) is not bool:
-            raise InvalidTypeError(f"axes of a layout are a text, and transposed is true or false, got {value!r}")
+            raise InvalidTypeError(f"axes of a layout are a text, and transposed is true or false, got {shown(value)}")
         before = len(reader.expressions)
         self._numbers = {
             key: reader.numbers(key, facts[key]) if isinstance(facts[key], list) else reader.number(key, facts[key])
@@ -75,27 +75,27 @@ def whole_of(name: str, value: Any, values: Values) -> Any:
         return [whole_of(name, one, values) for one in value]
     number = number_of(value, values)
     if number != math.floor(number):
-        raise InvalidValueError(f"{name} must be a whole number, got {number!r}")
+        raise InvalidValueError(f"{name} must be a whole number, got {shown(number)}")
     return int(number)
 
 
 def checked_list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, (list, tuple)):
-        raise InvalidTypeError(f"{name} is a list, got {value!r}")
+        raise InvalidTypeError(f"{name} is a list, got {shown(value)}")
     return list(value)
 
 
 def checked_table(name: str, value: Any, known: Sequence[str]) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidTypeError(f"{name} is a table of {', '.join(known)}, got {value!r}")
+        raise InvalidTypeError(f"{name} is a table of {', '.join(known)}, got {shown(value)}")
     for key in value:
         if key not in known:
-            raise InvalidValueError(f"{name} has {key!r}; {suggestion(str(key), known)}Known are {', '.join(known)}")
+            raise InvalidValueError(f"{name} has {shown(key)}; {suggestion(key, known)}Known are {', '.join(known)}")
     return value
 
 
 def _checked_number(name: str, value: Any) -> Number:
     number: Any = NOT_FINITE.get(value, value) if isinstance(value, str) else value
     if type(number) not in (int, float):
-        raise InvalidTypeError(f"{name} is a number or an expression, got {value!r}")
+        raise InvalidTypeError(f"{name} is a number or an expression, got {shown(value)}")
     return number

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.memory.arrays import described
 from numbainit.memory.dtypes import small_dtype
 from numbainit.memory.libraries import library_of, name_of_dtype, torch_of
@@ -214,7 +214,7 @@ def _memory(array: Any) -> tuple[Any, ...] | None:
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in tree.items():
         if not isinstance(key, str):
-            raise InvalidTypeError(f"{caller} takes a mapping from names to arrays, got {key!r} for a name")
+            raise InvalidTypeError(f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name")
         if isinstance(value, Mapping):
             yield from _leaves(value, (*path, key), caller)
         else:

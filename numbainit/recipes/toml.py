@@ -17,7 +17,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def checked_text(text: object, form: str) -> None:
     """Raise for what is no text, such as a path or bytes."""
-    if not isinstance(text, str):
+    if not issubclass(type(text), str):
         raise InvalidTypeError(f"wanted {form} as a text, got {shown(text)}: read the file, or use recipes.load(path)")
 
 

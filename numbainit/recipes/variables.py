@@ -87,20 +87,22 @@ class Variable:
 def variable(name: Any, facts: Any, earlier: Sequence[str]) -> Variable:
     """A variable from what a table says of it."""
     if not isinstance(name, str) or not name.isidentifier() or name in RESERVED or is_of_a_tensor(name):
-        raise InvalidValueError(f"a variable cannot be named {name!r}: take a word that is no function and no fact")
+        raise InvalidValueError(
+            f"a variable cannot be named {shown(name)}: take a word that is no function and no fact"
+        )
     if not isinstance(facts, Mapping):
         facts = {"default": facts}
     for field in facts:
         if field not in _FIELDS:
             raise InvalidValueError(
-                f"variable {name!r} has {field!r}; {suggestion(str(field), _FIELDS)}Known are {', '.join(_FIELDS)}"
+                f"variable {shown(name)} has {field!r}; {suggestion(field, _FIELDS)}Known are {', '.join(_FIELDS)}"
             )
     if sum(field in facts for field in ("count", "shape", "value")) > 1:
-        raise InvalidValueError(f"variable {name!r} has several of count, shape and value: keep one")
+        raise InvalidValueError(f"variable {shown(name)} has several of count, shape and value: keep one")
     try:
         return _variable(name, facts, earlier)
     except (InvalidValueError, InvalidTypeError) as error:
-        raise type(error)(f"variable {name!r}: {error}") from None
+        raise type(error)(f"variable {shown(name)}: {error}") from None
 
 
 def _variable(name: str, facts: Mapping[str, Any], earlier: Sequence[str]) -> Variable:
@@ -113,7 +115,7 @@ def _variable(name: str, facts: Mapping[str, Any], earlier: Sequence[str]) -> Va
         checked_names(value, earlier, of_tensors=False)
     axis = facts.get("axis", 0)
     if type(axis) is not int:
-        raise InvalidTypeError(f"axis must be a whole number, got {axis!r}")
+        raise InvalidTypeError(f"axis must be a whole number, got {shown(axis)}")
     default = None if "default" not in facts else checked_number("default", facts["default"])
     return Variable(name, count, shape, axis, value, default)
 

@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
+from numbainit.recipes.patterns import ignored
 from numbainit.torch import swapped
 from numbainit.torch.flat import check_whole
 from numbainit.torch.mode import KeyedMode
@@ -98,7 +99,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         self._model = checked_module(model, "keyed")
         self._root = _root(generator)
         self._strict, self._names, self._aliases = strict, names, aliases
-        self._ignore = _patterns(ignore)
+        self._passes = ignored(ignore)
         self._inside = contextlib.ExitStack()
 
     def __enter__(self) -> "keyed":
@@ -134,7 +135,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         settle(self._mode, found)
         self.report = reported(self._mode, found)
         if self._strict:
-            refuse(self.report, self._ignore)
+            refuse(self.report, self._passes)
 
 
 def build(
@@ -184,10 +185,12 @@ def build(
     """
     if not callable(constructor) or isinstance(constructor, torch.nn.Module):
         raise InvalidTypeError(
-            f"build takes what constructs a module, got {constructor!r}: pass lambda: MyModel(config)"
+            f"build takes what constructs a module, got {shown(constructor)}: pass lambda: MyModel(config)"
         )
+    if report is not None and not callable(report):
+        raise InvalidTypeError(f"report is called with the Report, got {shown(report)}: pass report=print")
     _check_values("build")
-    mode, patterns = KeyedMode(_root(generator), {}), _patterns(ignore)
+    mode, passes = KeyedMode(_root(generator), {}), ignored(ignore)
     with kept_generators(), _opened(mode):
         model = constructor()
     found = named_tensors(checked_module(model, "build"), names, aliases)
@@ -200,7 +203,7 @@ def build(
     settle(mode, found)
     result = reported(mode, found)
     if strict:
-        refuse(result, patterns)
+        refuse(result, passes)
     if report is not None:
         report(result)
     return model
@@ -261,9 +264,3 @@ def _check_free(one: Named) -> None:
 
 def _root(generator: GeneratorLike) -> Generator:
     return default_generator.spawn(1)[0] if generator is None else as_generator(generator)
-
-
-def _patterns(ignore: Any) -> tuple[str, ...]:
-    if isinstance(ignore, str) or not isinstance(ignore, Iterable):
-        raise InvalidTypeError(f"ignore holds names or patterns, got {ignore!r}: pass ({ignore!r},)")
-    return tuple(ignore)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch.nn.utils import parametrize
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.generator import Generator, GeneratorLike, as_generator, default_generator
 from numbainit.initializers import Initializer
 from numbainit.recipes import Recipe, Rules, Weight, load
@@ -216,7 +216,7 @@ def _rules(rules: Any) -> Rules:
     if not isinstance(rules, Rules):
         raise InvalidTypeError(
             "rules must be a numbainit.Initializer, numbainit.recipes.Rules or the name of some, or a Recipe, got "
-            f"{rules!r}: pass numbainit.Initializer('normal', std=0.02)"
+            f"{shown(rules)}: pass numbainit.Initializer('normal', std=0.02)"
         )
     return rules
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.recipes.tensors import kinds_of
 
 _WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -32,9 +32,11 @@ def named_tensors(
 ) -> list[Named]:
     """All parameters and buffers, each once, module by module, in the order of ``named_parameters``."""
     if not (names is None or callable(names) or isinstance(names, Mapping)):
-        raise InvalidTypeError(f"names is a mapping from names to names, a function of a name, or None, got {names!r}")
+        raise InvalidTypeError(
+            f"names is a mapping from names to names, a function of a name, or None, got {shown(names)}"
+        )
     if not (aliases is None or isinstance(aliases, Mapping)):
-        raise InvalidTypeError(f"aliases is a mapping from names to names, or None, got {aliases!r}")
+        raise InvalidTypeError(f"aliases is a mapping from names to names, or None, got {shown(aliases)}")
     found: list[Named] = []
     seen: set[int] = set()
     renamed: dict[str, str] = {}
@@ -114,7 +116,7 @@ def _wraps(module: torch.nn.Module, child: str) -> bool:
 
 def _text(name: str, renamed: Any) -> str:
     if not isinstance(renamed, str):
-        raise InvalidTypeError(f"names and aliases give a str for each name, got {renamed!r} for {name!r}")
+        raise InvalidTypeError(f"names and aliases give a str for each name, got {shown(renamed)} for {name!r}")
     return renamed
 
 

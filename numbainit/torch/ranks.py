@@ -31,10 +31,9 @@ def check_ranks(generator: GeneratorLike, group: Any = None) -> None:
     >>> from numbainit.torch import check_ranks
     >>> check_ranks(7)
     """
-    distributed = torch.distributed
+    distributed, mine = torch.distributed, as_generator(generator)
     if not distributed.is_available() or not distributed.is_initialized():
         return
-    mine = as_generator(generator)
     here = mine.key, mine.draws
     found: list[Any] = [None] * distributed.get_world_size(group)
     distributed.all_gather_object(found, here, group)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from numbainit.errors import InvalidTypeError
+from numbainit.errors import InvalidTypeError, shown
 from numbainit.recipes import Fill, Formula, Recipe, Weight
 from numbainit.recipes.steps import Step
 from numbainit.torch import swapped
@@ -73,7 +73,9 @@ def record(
     {0..7}.weight  [4, 4]  uniform(a=-0.5, b=0.5)
     """
     if init is not None and not callable(init):
-        raise InvalidTypeError(f"init is called with the model, got {init!r}: pass lambda model: model.init_weights()")
+        raise InvalidTypeError(
+            f"init is called with the model, got {shown(init)}: pass lambda model: model.init_weights()"
+        )
     if isinstance(model, torch.nn.Module):
         if init is None:
             raise InvalidTypeError(
@@ -82,7 +84,7 @@ def record(
             )
         return _initialized(_without_memory(checked_module(model, "record")), init, names, aliases)
     if not callable(model):
-        raise InvalidTypeError(f"record takes a module or what constructs one, got {model!r}")
+        raise InvalidTypeError(f"record takes a module or what constructs one, got {shown(model)}")
     mode = RecordingMode()
     with _recording(mode):
         made = checked_module(model(), "record")

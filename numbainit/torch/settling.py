@@ -1,7 +1,6 @@
 """A context that closes, and the names of a model → values made again for what had no name yet, and a report."""
 
-import fnmatch
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -95,12 +94,12 @@ def _found(mode: KeyedMode, one: Named, lost: dict[int, str]) -> tuple[str, str]
     return state.kind, f"{state.how} ({state.note})" if state.note else state.how
 
 
-def refuse(report: Report, ignore: tuple[str, ...]) -> None:
+def refuse(report: Report, passes: Callable[[str], bool]) -> None:
     """Raise if a tensor is not as ``strict`` wants it."""
     wrong: dict[str, list[str]] = {}
     for name, entry in report.items():
         bad = entry.status in BAD or GENERATOR_PASSED in entry.how
-        if bad and not any(fnmatch.fnmatchcase(name, pattern) for pattern in ignore):
+        if bad and not passes(name):
             wrong.setdefault(entry.status, []).append(f"{name!r} ({entry.how})" if entry.how else repr(name))
     if wrong:
         text = "; ".join(f"{status}: {listed(names)}" for status, names in wrong.items())

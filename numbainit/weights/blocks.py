@@ -227,7 +227,7 @@ def _range(flat: tuple[SupportsIndex, SupportsIndex], shape: tuple[int, ...]) ->
     try:
         begin, end = ends = wholes(flat)
     except (TypeError, ValueError):
-        raise InvalidTypeError(f"the flat range of a Block is (begin, end), got {flat!r}") from None
+        raise InvalidTypeError(f"the flat range of a Block is (begin, end), got {shown(flat)}") from None
     if not 0 <= begin <= end <= math.prod(shape):
         raise InvalidValueError(
             f"the flat range of a Block lies in the {math.prod(shape)} elements of shape {shape}, got {ends}"

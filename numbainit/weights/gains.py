@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.weights.nonlinearities import nonlinearity as named
-from numbainit.weights.numbers import is_text
+from numbainit.weights.numbers import is_text, real
 
 KINDS = ("forward", "backward", "centred")
 _FAR = 38.0  # sigmas: the density of N(0, 1) is 1e-314 there
@@ -60,14 +60,16 @@ def exact_gain(nonlinearity: "str | Callable[..., Any]", param: float | None = N
     >>> round(init.exact_gain("relu") ** 2, 12), round(init.exact_gain(np.arctan), 6)
     (2.0, 1.491208)
     """
-    if kind not in KINDS:
-        raise InvalidValueError(f"kind is one of {', '.join(KINDS)}, got {kind!r}")
+    if not is_text(kind) or kind not in KINDS:
+        raise InvalidValueError(f"kind is one of {', '.join(KINDS)}, got {shown(kind)}")
     if is_text(nonlinearity):
-        return _named_gain(nonlinearity, param, kind)
+        return _named_gain(nonlinearity, None if param is None else real("param", param), kind)
     if not callable(nonlinearity):
-        raise InvalidTypeError(f"a nonlinearity is a name or a function, got {nonlinearity!r}: pass 'gelu' or np.tanh")
+        raise InvalidTypeError(
+            f"a nonlinearity is a name or a function, got {shown(nonlinearity)}: pass 'gelu' or np.tanh"
+        )
     if param is not None:
-        raise InvalidValueError(f"param belongs to a name, got {param!r} with a function: bind it to the function")
+        raise InvalidValueError(f"param belongs to a name, got {shown(param)} with a function: bind it to the function")
     value = _of_numbers(nonlinearity)
     slope = lambda z: (value(z + _STEP) - value(z - _STEP)) / (2 * _STEP)  # noqa: E731
     return _gain(getattr(nonlinearity, "__name__", "the function"), value, slope, kind)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.weights.fans import DEFAULT_SLOPE, did_you_mean
 from numbainit.weights.numbers import is_text, real
 
@@ -144,14 +144,16 @@ def nonlinearity(name: object, param: float | None = None) -> Nonlinearity:
     [0.0, 3.0]
     """
     if not is_text(name):
-        raise InvalidTypeError(f"a nonlinearity is a name such as 'relu', got {type(name).__name__} {name!r}")
+        raise InvalidTypeError(f"a nonlinearity is a name such as 'relu', got {type(name).__name__} {shown(name)}")
     if name in _WITH_PARAMETER:
         usual, made = _WITH_PARAMETER[name]
         return Nonlinearity(name, *made(usual if param is None else real("param", param)))
     if name not in _FUNCTIONS:
         raise InvalidValueError(
-            f"no nonlinearity is named {name!r}{did_you_mean(name, NAMES)}: use one of {', '.join(NAMES)}"
+            f"no nonlinearity is named {shown(name)}{did_you_mean(name, NAMES)}: use one of {', '.join(NAMES)}"
         )
     if param is not None:
-        raise InvalidValueError(f"{name} takes no param, got {param!r}: leave it out ({', '.join(_WITH_PARAMETER)} do)")
+        raise InvalidValueError(
+            f"{name} takes no param, got {shown(param)}: leave it out ({', '.join(_WITH_PARAMETER)} do)"
+        )
     return Nonlinearity(name, *_FUNCTIONS[name])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.recipes.patterns import Names, Pattern
+from numbainit.recipes.patterns import Names, Pattern, ignored
 
 NAMES = st.text("ab.01_", max_size=8)
 GLOBS = st.text("ab.01_*?", min_size=1, max_size=6)
@@ -75,6 +75,18 @@ def test_numbers(glob, name, numbers):
 def test_what_is_no_pattern(text, error):
     with pytest.raises(error, match="a glob is a text"):
         Pattern(text)
+
+
+@pytest.mark.parametrize("names", ["w", b"w", 3, None, [3], [None], [""]])
+def test_what_cannot_be_ignored(names):
+    with pytest.raises(InvalidTypeError, match=r"ignore holds names or patterns, got|a glob is a text, got"):
+        ignored(names)
+
+
+def test_what_is_ignored_is_what_a_pattern_of_rules_takes():
+    passes = ignored(iter(["*.running_mean", "head/b"]))
+    taken = ["bn.running_mean", "running_mean", "head.b", "head/b"]
+    assert [name for name in [*taken, "running_var", "b", "xhead.b"] if passes(name)] == taken
 
 
 @pytest.mark.parametrize("text", ["(", "a{2,1}", "[z-a]", r"\1"])

@@ -7,6 +7,7 @@ import pytest
 
 import numbainit as init
 import torch_models
+from fuzz import odd
 
 pytestmark = pytest.mark.full
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'numbainit[torch]'")
@@ -192,5 +193,11 @@ def test_bad_input():
         build(lambda: nn.Linear(3, 2, device="meta"))
     with pytest.raises(ZeroDivisionError):
         build(lambda: 1 / 0)
+    with pytest.raises(init.InvalidTypeError, match="report is called with the Report, got 3"):
+        build(lambda: pytest.fail("nothing is built"), report=3)
+    with pytest.raises(init.InvalidTypeError, match="a glob is a text, got 1"):
+        build(lambda: pytest.fail("nothing is built"), ignore=[1])
+    with pytest.raises(init.InvalidTypeError, match="got <Raising>: pass lambda: MyModel"):
+        build(odd.Raising())
     with pytest.raises(init.InvalidValueError, match="untouched: 'empty'"):
         build(Odd, strict=True, ignore=["loaded"])

@@ -263,6 +263,7 @@ REFUSED = [
     (lambda: nn.Linear(3, 2), {"generator": torch.Generator()}, init.InvalidTypeError, "got torch._C.Generator"),
     (lambda: nn.Linear(3, 2), {"generator": "a"}, init.InvalidTypeError, "got str 'a'"),
     (lambda: nn.Linear(3, 2), {"generator": -1}, init.InvalidValueError, "non-negative"),
+    (lambda: nn.Linear(3, 2), {"rules": "gpt2-hf", "variables": [1]}, init.InvalidTypeError, "variables are a mapping"),
 ]
 
 

@@ -392,3 +392,9 @@ def test_a_stage_of_a_pipeline_has_global_names():
                 layer.init_weights()
         want = dict(model.named_parameters())
         assert all(torch.equal(one, want[globally(name)]) for name, one in module.named_parameters())
+
+
+def test_one_rank_has_a_seed_that_makes_sense():
+    check_ranks(7)
+    with pytest.raises(init.InvalidTypeError, match="got str 'x'"):
+        check_ranks("x")

@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-installed = [name for name in ("jax", "torch", "tensorflow") if importlib.util.find_spec(name)]
+
+def is_installed(name):
+    """Whether a library can be imported, and not a folder of tests by its name instead of it."""
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.origin is None:
+        sys.modules[name] = None  # then an import fails, as it should
+        return False
+    return spec is not None
+
+
+installed = [name for name in ("jax", "torch", "tensorflow") if is_installed(name)]
 os.environ.setdefault("KERAS_BACKEND", installed[0] if installed else "numpy")
 # Processes that tests start import the package that is tested, and find its compiled kernels: not another copy that
 # lies in the current folder, where Python would look first.

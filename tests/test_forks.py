@@ -50,6 +50,7 @@ def test_an_unseeded_child_takes_fresh_entropy():
     assert len({*first, *second}) == 10
 
 
+@pytest.mark.full
 def test_a_child_of_a_process_that_has_not_drawn():
     assert len(set(python("print(json.dumps([child(value), child(value), value()]))"))) == 3
 
@@ -70,6 +71,7 @@ print(json.dumps([before, value(), *children]))
     assert first[2:] == [init.uniform(1, dtype="float64", generator=one).item() for one in named]
 
 
+@pytest.mark.full
 def test_forks_are_counted_from_the_seed_on():
     code = """
 found = []
@@ -83,6 +85,7 @@ print(json.dumps(found))
     assert first[0] != first[1]
 
 
+@pytest.mark.full
 def test_grandchildren():
     code = """
 init.manual_seed(7)
@@ -93,6 +96,7 @@ print(json.dumps([child(lambda: [value(), child(value), child(value)]), child(la
     assert python(code) == found
 
 
+@pytest.mark.full
 def test_a_child_that_seeds_itself():
     code = """
 init.manual_seed(7)
@@ -104,6 +108,7 @@ print(json.dumps(child(work)))
     assert python(code) == init.uniform(1, dtype="float64", generator=3).item()
 
 
+@pytest.mark.full
 def test_a_generator_of_the_user_s_stays_what_it_is():
     """A copy, as of everything else: ``fold_in`` of the rank tells children apart."""
     code = """
@@ -117,6 +122,7 @@ print(json.dumps([same, told]))
     assert told[0] != told[1]
 
 
+@pytest.mark.full
 def test_forks_while_other_threads_hold_the_lock():
     """A child must not inherit a lock from a thread that it has not."""
     code = """
@@ -145,6 +151,7 @@ def keys(method):
 """
 
 
+@pytest.mark.full
 def test_workers_of_a_forked_pool():
     code = POOLS + "init.manual_seed(7); print(json.dumps([init.default_generator.key, *keys('fork')]))"
     possible = {init.Generator(7).fold_in(f"fork {number}").key for number in range(3)}

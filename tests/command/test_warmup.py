@@ -84,6 +84,7 @@ def test_an_image_for_many_processors(processor, tmp_path, warm):
     assert kept(tmp_path) == before
 
 
+@pytest.mark.full
 def test_no_folder_can_be_written(tmp_path):
     code = "from numbainit.command import warmup; warmup._folder = lambda: None; import numbainit.command.cli as c; "
     done = subprocess.run(

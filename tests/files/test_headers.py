@@ -196,6 +196,7 @@ def test_a_costly_header_is_refused_or_cheap(kind, fragment):
     assert megabytes < 600
 
 
+@pytest.mark.full
 def test_as_many_parameters_as_are_allowed():
     text = b",".join(
         b'"layers.%d.weight":{"dtype":"F32","shape":[4096,4096],"data_offsets":[0,1]}' % i for i in range(5)

@@ -63,6 +63,7 @@ def test_it_is_what_the_variables_of_numba_say():
     assert compiled_for(NUMBA_CPU_NAME="generic") == {"cpu": "generic", "isa": "baseline", "instructions": []}
 
 
+@pytest.mark.full
 def test_a_processor_without_its_features_has_those_of_this_one():
     """Numba adds them to the name."""
     assert compiled_for(NUMBA_CPU_NAME="haswell")["instructions"] == compiled_for()["instructions"]

@@ -17,6 +17,7 @@ import pytest
 from test_determinism import CENTRE, LARGE, NORMAL, TAIL, UNIFORM, digest, output_of, python
 
 import numbainit as init
+from cases import thinned
 from numbainit.targets.cpu import launch
 
 # ---- Python threads ----
@@ -45,6 +46,7 @@ def test_concurrent_fills_from_python_threads():
     assert concurrent_failures() == 0
 
 
+@pytest.mark.full
 def test_concurrent_fills_on_the_workqueue_layer():
     """The layer of last resort aborts the process when two threads launch at once."""
     code = f"""
@@ -81,6 +83,7 @@ def others(array):
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layer", ["workqueue", "default"])
 def test_fills_beside_parallel_code_of_somebody_else(layer):
     """A user's own kernel on another thread, which no lock of ours knows of."""
@@ -105,6 +108,7 @@ print(found == {alone, digest(40_000)})
     assert output_of(python(code, **settings)) == "True\n"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("layer", ["workqueue", "default"])
 def test_fills_inside_of_a_parallel_loop(layer):
     """Of a user's, by way of Python; each turn of the loop fills by itself."""
@@ -130,6 +134,7 @@ print([np.array_equal(rows[i], init.normal(1 << 20, generator=i)) for i in range
     assert output_of(python(code, **settings)) == f"{[True] * 6}\n"
 
 
+@pytest.mark.full
 def test_where_no_thread_can_be_started():
     """The calling thread then does all shares."""
     code = (
@@ -179,7 +184,7 @@ PROCESSES = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
-@pytest.mark.parametrize("layer", ["default", "omp", "workqueue"])
+@pytest.mark.parametrize("layer", thinned(["default", "omp", "workqueue"], ["default"]))
 def test_a_forked_child_fills_after_its_parent_did(layer):
     """GNU OpenMP kills such a child at its first parallel region."""
     code = (
@@ -210,6 +215,7 @@ def test_a_forked_child_fills_after_its_parent_did(layer):
         raise
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
 def test_a_forked_child_fills_after_other_code_started_the_threads():
     code = (
@@ -231,6 +237,7 @@ def test_a_forked_child_fills_after_other_code_started_the_threads():
     assert output_of(python(code)) == "fine\n"
 
 
+@pytest.mark.full
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this platform has no fork")
 def test_a_forked_pool():
     code = (
@@ -245,6 +252,7 @@ def test_a_forked_pool():
     assert output_of(python(code)) == "fine\n"
 
 
+@pytest.mark.full
 def test_spawned_processes():
     """A function of the package, which a child can import whatever started the tests; a lost child is an error."""
     expected = init.normal(LARGE, generator=7)

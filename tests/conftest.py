@@ -4,6 +4,7 @@ The light suite is README's command: every room, each law's bits and distributio
 What is marked ``full`` runs with ``--full`` only: more dtypes, sizes and layouts, other libraries, kernels of a GPU.
 """
 
+import importlib.machinery
 import importlib.util
 import os
 import re
@@ -13,16 +14,17 @@ from pathlib import Path
 import pytest
 
 
-def is_installed(name):
-    """Whether a library can be imported, and not a folder of tests by its name instead of it."""
-    spec = importlib.util.find_spec(name)
-    if spec is not None and spec.origin is None:
-        sys.modules[name] = None  # then an import fails, as it should
-        return False
-    return spec is not None
+class Finder(importlib.machinery.PathFinder):
+    """What Python finds on its path, but for tests/torch, a folder that is no library where torch is not installed."""
+
+    @classmethod
+    def find_spec(cls, fullname, path=None, target=None):
+        spec = super().find_spec(fullname, path, target)
+        return None if fullname == "torch" and spec is not None and spec.origin is None else spec
 
 
-installed = [name for name in ("jax", "torch", "tensorflow") if is_installed(name)]
+sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Finder
+installed = [name for name in ("jax", "torch", "tensorflow") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", installed[0] if installed else "numpy")
 # Processes that tests start import the package that is tested, and find its compiled kernels: not another copy that
 # lies in the current folder, where Python would look first.

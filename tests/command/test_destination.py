@@ -177,6 +177,7 @@ def test_shapes_of_a_sharded_checkpoint_and_of_numpy(model, out):
 # ---- into what is there ----
 
 
+@pytest.mark.full
 def test_the_standard_output(model, out):
     assert run("init", model, "-o", out / "m", "--seed", 7) == 0
     for name in ("-", "/dev/stdout"):

@@ -16,7 +16,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import numbainit as init
-from cases import DRAWLESS, FLOATS, NAMES, call, dtype_for, shape_for, shapes_without_elements
+from cases import DRAWLESS, FLOATS, NAMES, TORCH, call, dtype_for, shape_for, shapes_without_elements, thinned
 from numbainit.memory import arrays
 from numbainit.targets.cpu.views import is_regular, strided
 from numbainit.weights.blocks import c_strides
@@ -62,7 +62,7 @@ def test_broadcast_views(name):
     assert (memory == 7).all()
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", thinned(FLOATS, set(TORCH)))
 @pytest.mark.parametrize("strides", [(4, 4), (8, 8), (2, 8), (20, 4), (-4, 4), (0, 0), (4, 0), (1, 24), (24, 3)])
 def test_overlapping_windows(name, strides):
     shape = shape_for(name)
@@ -104,7 +104,7 @@ WRONG_DTYPES = [
 ]
 
 
-@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("name", thinned(FLOATS, set(TORCH)))
 @pytest.mark.parametrize("dtype", WRONG_DTYPES, ids=str)
 def test_wrong_dtypes(name, dtype):
     array = np.zeros(shape_for(name), dtype)
@@ -136,7 +136,7 @@ NO_ARRAYS = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, set(TORCH)))
 @pytest.mark.parametrize("thing", NO_ARRAYS, ids=lambda thing: type(thing).__name__)
 def test_what_is_no_array(name, thing):
     shape_form = f"numbainit.{name[:-1]}(shape, ...)"
@@ -258,7 +258,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, set(TORCH)))
 def test_layouts(name, layout):
     array = LAYOUTS[layout](shape_for(name), dtype_for(name))
     assert call(name, array, init.Generator(1)) is array

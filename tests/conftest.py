@@ -4,6 +4,7 @@ The light suite is README's command: every room, each law's bits and distributio
 What is marked ``full`` runs with ``--full`` only: more dtypes, sizes and layouts, other libraries, kernels of a GPU.
 """
 
+import gc
 import importlib.machinery
 import importlib.util
 import os
@@ -50,6 +51,11 @@ def pytest_ignore_collect(collection_path, config):
         return None
     marked = re.search(r"^pytestmark = \[?\s*pytest\.mark\.full\b", collection_path.read_text("utf-8"), re.MULTILINE)
     return True if marked else None
+
+
+def pytest_collection_finish(session):
+    """Thousands of collected tests are not looked at again by each collection of garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -110,6 +110,7 @@ for case in reference_beyond.MAP_CASES:
 """
 
 
+@pytest.mark.full
 def test_maps_on_a_processor_with_fewer_instructions():
     """NumPy chooses its loops by the processor: those of the oldest that it runs on give the same bits."""
     from numpy._core import _multiarray_umath as numpy

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from cases import thinned
 from numbainit import errors
 from numbainit.generator import Generator
 from numbainit.propagation import Flow, _linear, _norm, _transposed, grid, network, propagate, rate, sweep, verdict
@@ -38,7 +39,7 @@ def test_wide_layers_follow_mean_field_theory(name, f, gain):
         assert std == pytest.approx(math.sqrt(square), rel=0.05)  # odd functions have no mean
 
 
-@pytest.mark.parametrize("init_name", ["kaiming_normal", "kaiming_uniform", "orthogonal"])
+@pytest.mark.parametrize("init_name", thinned(["kaiming_normal", "kaiming_uniform", "orthogonal"], ["kaiming_normal"]))
 def test_kaiming_keeps_the_mean_square_of_relu(init_name):
     gain = "torch" if init_name == "orthogonal" else None
     found = propagate(**WIDE, init=init_name, gain=gain)

@@ -72,6 +72,7 @@ def test_sizes_that_are_none(size, capsys):
     assert "wanted a whole number" in capsys.readouterr().err
 
 
+@pytest.mark.full
 def test_a_reader_that_leaves_ends_it_quietly():
     command = [sys.executable, "-m", "numbainit", "bits", "--seed", "7"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -372,6 +372,7 @@ def test_a_pipe_gets_a_table_and_no_bar(small, out):
     assert f"wrote {out / 'm'}\n" in text
 
 
+@pytest.mark.full
 def test_a_terminal_gets_a_bar_on_the_standard_error(small, out):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "numbainit", "init", str(small), "-o", str(out / "m"), "--json"]

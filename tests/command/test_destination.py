@@ -192,6 +192,7 @@ def test_the_standard_output(model, out):
         assert (out / "n").read_bytes() == (out / "m").read_bytes()
 
 
+@pytest.mark.full
 def test_a_reader_that_leaves_early(model, out):
     with subprocess.Popen(
         command("init", model, "-o", "-", "--seed", 7), env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE

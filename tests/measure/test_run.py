@@ -61,6 +61,7 @@ def test_json_has_the_machine_the_settings_and_the_peers(report):
     assert facts["peers"] == {"numpy": {"version": np.__version__, "threads": "1"}}
 
 
+@pytest.mark.full
 def test_json_has_a_row_for_each_law_and_dtype(report):
     facts = report(*TINY, "--laws", ",".join(FLAT))
     assert [(row["case"], row["dtype"]) for row in facts["rows"]] == [
@@ -86,6 +87,7 @@ def test_a_peer_without_the_law_is_left_out(report):
     assert row["peers"] == {}
 
 
+@pytest.mark.full
 def test_matrices_and_small_calls_have_shapes_of_their_own(report):
     rows = report(*TINY, "--laws", "kaiming_normal,sparse,orthogonal,small")["rows"]
     shapes = {row["case"]: row["shapes"] for row in rows}
@@ -113,6 +115,7 @@ def test_table_says_what_was_compiled_for(capsys):
     assert re.match(r"compiled for generic: the baseline; \d{4}-\d\d-\d\dT", done.stdout.splitlines()[1])
 
 
+@pytest.mark.full
 def test_table_is_not_squeezed_into_a_narrow_terminal():
     environment = {key: value for key, value in os.environ.items() if key != "FORCE_COLOR"}
     environment |= {"COLUMNS": "40", "PYTHONPATH": str(Path(numbainit.__file__).parents[1])}

@@ -338,6 +338,7 @@ def test_rows_or_columns_are_unitary(shape, gain, dtype):
     assert np.array_equal(init.orthogonal_(np.empty(shape, dtype, order="F"), gain, generator=7), array)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n", thinned([1, 2, 3], [2]))
 def test_unitary_matrices_are_haars(n):
     """What a rotation from either side leaves alone: |entry|^2 is Beta(1, n - 1), phases are uniform, and so is det's.

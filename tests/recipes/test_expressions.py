@@ -108,6 +108,7 @@ def test_values_are_those_of_python(text):
     assert (type(got), got) == (type(want), want)
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(texts().filter(is_quick), min_size=4, max_size=4),

@@ -19,6 +19,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
 def test_trees_come_back(tree):

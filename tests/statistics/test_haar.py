@@ -131,6 +131,7 @@ def test_products_of_entries(shape, dtype):
 # ---- invariance ----
 
 
+@pytest.mark.full
 @both_dtypes
 @pytest.mark.parametrize("shape", thinned([*SHAPES, (150, 150), (170, 140)], LIGHT_SHAPES), ids="{0[0]}x{0[1]}".format)
 def test_no_direction_is_special(shape, dtype):

@@ -35,6 +35,7 @@ if found is None:
 package = str(Path(found.origin).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
 os.environ["PYTHONSAFEPATH"] = "1"
+sys.path.append(str(Path(__file__).parents[1]))  # processes that are forked or spawned import tests.* by this path
 
 
 def pytest_addoption(parser):

@@ -163,7 +163,7 @@ def test_a_cluster_that_loses_a_worker_writes_the_same(tmp_path):
         before = set(client.scheduler_info(n_workers=-1)["workers"])
         made = nd.kaiming_normal(shape, chunks=chunks, generator=5).persist()
         lost = made.map_blocks(kill_once, str(tmp_path), dtype=made.dtype, meta=made._meta)
-        lost.to_zarr(str(tmp_path / "w.zarr"))
+        client.compute(lost.to_zarr(str(tmp_path / "w.zarr"), compute=False)).result(timeout=120)
         assert (tmp_path / "killed").exists()
         assert set(client.scheduler_info(n_workers=-1)["workers"]) != before
     found = zarr.open_array(str(tmp_path / "w.zarr"), mode="r")

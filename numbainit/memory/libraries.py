@@ -82,7 +82,7 @@ _LOST = (
 def hint_for_module(thing: object) -> str:
     """What to pass instead of a module of torch; empty if it is none."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or not isinstance(thing, torch.nn.Module):
+    if torch is None or not issubclass(type(thing), torch.nn.Module):
         return ""
     names = [name for name, _ in thing.named_parameters(recurse=False)]
     one = "weight" if not names or "weight" in names else names[0]

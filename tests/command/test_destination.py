@@ -380,6 +380,7 @@ def test_llama_3_8b_by_its_headers_and_sampled_pieces():
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, in a process with threads
+@pytest.mark.filterwarnings("ignore:os.fork.* was called:RuntimeWarning")  # of JAX, where another test imported it
 def test_kills_at_50_random_moments_then_resume(model, out):
     """What looks whole is, after each; going on ends with the files of an undisturbed run, and nothing else."""
     large = {f"layers.{at}.weight": {"dtype": "F32", "shape": [1500, 1000]} for at in range(12)}

@@ -172,9 +172,11 @@ _loaded: dict[tuple[Any, int, int], Any] = {}
 
 def kernel(function: Any) -> Any:
     """What compiles a function at its first launch, and keeps it on disk like the CPU's kernels."""
-    check_compiler()
+    simulated = config.ENABLE_CUDASIM  # type: ignore[attr-defined]  # which compiles nothing
+    if not simulated:
+        check_compiler()
     dispatcher = cuda.jit(function)
-    if not config.ENABLE_CUDASIM:  # type: ignore[attr-defined]  # which compiles nothing
+    if not simulated:
         from numba.cuda.dispatcher import CUDACache
 
         keep(dispatcher, CUDACache, function)

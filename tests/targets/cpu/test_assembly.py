@@ -156,7 +156,7 @@ def test_words_take_few_instructions(cpu, law):
         products = ROUNDS * TURN * 32 // bits
         assert rounds <= 1.1 * each * products
         if not law.startswith("uniform"):
-            assert len(loop) <= (each + 0.8) * products
+            assert len(loop) <= (each + 0.85) * products
         assert_nothing_scalar(loop)
 
 

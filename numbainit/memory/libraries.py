@@ -79,7 +79,7 @@ _LOST = (
 )
 
 
-def hint_for_module(thing: object) -> str:
+def hint_for_module(thing: Any) -> str:
     """What to pass instead of a module of torch; empty if it is none."""
     torch: Any = sys.modules.get("torch")
     if torch is None or not issubclass(type(thing), torch.nn.Module):

@@ -11,7 +11,9 @@
 The value of an element is a pure function of the key, the draw and the index of the element in the logical array.
 """
 
-from numbainit.auditing.audit import audit
+import importlib
+import typing
+
 from numbainit.beyond.functional import (
     bilinear,
     convolution_orthogonal,
@@ -99,11 +101,14 @@ from numbainit.init import (
     zeros_,
 )
 from numbainit.initializers import Initializer
-from numbainit.propagation import Propagation, propagate
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import _calculate_correct_fan, _calculate_fan_in_and_fan_out, calculate_gain
-from numbainit.weights.gains import exact_gain
 from numbainit.weights.layouts import Layout
+
+if typing.TYPE_CHECKING:
+    from numbainit.auditing.audit import audit
+    from numbainit.propagation import Propagation, propagate
+    from numbainit.weights.gains import exact_gain
 
 __version__ = "0.1.0"
 
@@ -197,3 +202,22 @@ __all__ = [
     "zeros",
     "zeros_",
 ]
+
+#: what is imported when somebody asks for it: fills need none of it
+_LATE = {
+    "Propagation": "numbainit.propagation",
+    "audit": "numbainit.auditing.audit",
+    "exact_gain": "numbainit.weights.gains",
+    "propagate": "numbainit.propagation",
+}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'numbainit' has no attribute {name!r}")
+    found = globals()[name] = getattr(importlib.import_module(_LATE[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

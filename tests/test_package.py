@@ -44,11 +44,22 @@ def python(code):
     return json.loads(done.stdout)
 
 
+def test_what_fills_need_not_is_imported_when_it_is_asked_for():
+    code = """
+import json, sys, numbainit
+late = tuple("numbainit." + name for name in ("auditing", "files", "propagation", "recipes", "weights.gains"))
+before = [name for name in sys.modules if name.startswith(late)]
+print(json.dumps([before, numbainit.audit.__module__, numbainit.propagate.__module__, numbainit.exact_gain.__module__]))
+"""
+    modules = ["numbainit.auditing.audit", "numbainit.propagation", "numbainit.weights.gains"]
+    assert python(code) == [[], *modules]
+    with pytest.raises(AttributeError, match="module 'numbainit' has no attribute 'nothing'"):
+        _ = init.nothing
+
+
 def test_all_is_what_is_public():
     public = {
-        name
-        for name, thing in vars(init).items()
-        if not name.startswith("_") and not isinstance(thing, types.ModuleType)
+        name for name in dir(init) if not name.startswith("_") and not isinstance(getattr(init, name), types.ModuleType)
     }
     helpers = {"_calculate_fan_in_and_fan_out", "_calculate_correct_fan"}  # private in torch, and imported by others
     assert set(init.__all__) == public | helpers

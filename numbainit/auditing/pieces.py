@@ -1,11 +1,12 @@
 """A shape → boxes whose elements follow each other: what is looked at of a tensor at a time."""
 
-import itertools
 import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
+
+from numbainit.files import pieces
 
 PIECE = 1 << 18  # elements: with copies in float64, few MB
 
@@ -21,18 +22,10 @@ def boxes(shape: tuple[int, ...], most: int = PIECE) -> Iterator[Box]:
     >>> list(boxes((2, 5, 3), most=9))
     [((0, 1), (0, 3), (0, 3)), ((0, 1), (3, 5), (0, 3)), ((1, 2), (0, 3), (0, 3)), ((1, 2), (3, 5), (0, 3))]
     """
-    if not shape:
-        yield ()
+    if shape and not shape[0]:
         return
-    axis = len(shape) - 1
-    while axis and math.prod(shape[axis:]) <= most:
-        axis -= 1
-    inner = math.prod(shape[axis + 1 :])
-    step = max(most // max(inner, 1), 1)
-    rest = tuple((0, size) for size in shape[axis + 1 :])
-    for lead in itertools.product(*map(range, shape[:axis])):
-        for start in range(0, shape[axis], step):
-            yield (*((at, at + 1) for at in lead), (start, min(start + step, shape[axis])), *rest)
+    for lengths, start in pieces.boxes(shape, most):
+        yield tuple((begin, begin + length) for begin, length in zip(start, lengths, strict=True))
 
 
 def sizes(box: Box) -> tuple[int, ...]:

@@ -14,7 +14,6 @@ from numbainit.propagation import PADDINGS, Flow, Propagation, finite_or_none, g
 from numbainit.recipes import default
 from numbainit.weights.nonlinearities import NAMES
 
-_SHORT = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
 _ARGUMENTS = {"mode": str, "std": float, "mean": float, "a": float, "b": float, "val": float, "sparsity": float}
 _INITS = ("normal", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal")
 _NONLINEARITIES = ("linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu", "gelu", "silu")
@@ -49,7 +48,7 @@ def add(commands: Any) -> None:
     network.add_argument("--padding", default="circular", choices=tuple(PADDINGS), help="(default: circular)")
     network.add_argument("--skip", action="store_true", help="add each layer's input to its output")
     network.add_argument("--norm", action="store_true", help="a layer norm before each layer")
-    network.add_argument("--dtype", default="f32", choices=tuple(_SHORT), help="(default: f32)")
+    network.add_argument("--dtype", default="f32", choices=tuple(terminal.DTYPES), help="(default: f32)")
     network.add_argument("--batch", type=int, default=256, metavar="N", help="inputs of N(0, 1) (default: 256)")
     network.add_argument("--seed", type=terminal.seed, default=0, metavar="N", help="(default: 0)")
     parser.add_argument("--backward", action="store_true", help="gradients too")
@@ -179,7 +178,7 @@ def _keywords(arguments: argparse.Namespace, inits: list[str] | None = None) -> 
     return {
         "gain": _gain(arguments.gain), "param": arguments.param, "kernel": arguments.conv, "size": arguments.size,
         "padding": arguments.padding, "skip": arguments.skip, "norm": arguments.norm, "backward": arguments.backward,
-        "dtype": _SHORT[arguments.dtype], "batch": arguments.batch, "generator": arguments.seed, **given,
+        "dtype": terminal.DTYPES[arguments.dtype], "batch": arguments.batch, "generator": arguments.seed, **given,
     }  # fmt: skip
 
 

@@ -90,14 +90,14 @@ def pieces(part: Part, most: int = RUN) -> Iterator[Piece]:
     [(2, 2, 3), (2, 2, 3), (1, 2, 3)]
     """
     first = 0
-    for shape, start in _boxes(part.shape, max(1, most // max(1, part.nbytes // max(1, part.size)))):
+    for shape, start in boxes(part.shape, max(1, most // max(1, part.nbytes // max(1, part.size)))):
         box = part.cut(shape, start)
         yield Piece(part, box, first)
         first += box.nbytes
 
 
-def _boxes(shape: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Boxes of at most so many elements, by their shapes and starts."""
+def boxes(shape: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Boxes of at most so many elements that follow each other, by their shapes and starts; one if it is empty."""
     if math.prod(shape) <= most:
         yield shape, (0,) * len(shape)
         return
@@ -108,7 +108,7 @@ def _boxes(shape: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...],
             yield (min(step, rows - row), *shape[1:]), (row, *(0,) * (len(shape) - 1))
         return
     for row in range(rows):
-        for found, start in _boxes(shape[1:], most):
+        for found, start in boxes(shape[1:], most):
             yield (1, *found), (row, *start)
 
 

@@ -167,12 +167,17 @@ def _of_npz(path: Path) -> list[Parameter]:
     return checked_parameters(entries, str(path))
 
 
+def npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, whether in Fortran order, and the dtype of an array as NumPy saved it."""
+    major, _ = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+    return read(file)
+
+
 def _npy_entry(file: Any, name: str, source: str) -> dict[str, Any]:
     """The dtype and the shape of an array as NumPy saved it; nothing that could run code is read."""
     try:
-        major, _ = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, _, dtype = npy_header(file)
     except (ValueError, EOFError) as error:
         raise InvalidValueError(f"{source}: {named(name)} is no array of NumPy ({error}); save it again") from None
     try:

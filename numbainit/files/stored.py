@@ -21,7 +21,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, MissingExtraError, shown
 from numbainit.files import ranks
 from numbainit.files.headers import LENGTH, METADATA
-from numbainit.files.shapes import is_safetensors, read_parameters
+from numbainit.files.shapes import is_safetensors, npy_header, read_parameters
 from numbainit.memory.dtypes import is_small, small_dtype
 
 _INDICES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -262,7 +262,7 @@ def _of_npy(path: Path) -> dict[str, Stored]:
     """The array, under the name of its file."""
     try:
         with path.open("rb") as file:
-            shape, is_fortran, dtype = _npy_header(file)
+            shape, is_fortran, dtype = npy_header(file)
             offset = file.tell()
         _check_dtype(path.stem, dtype)
         if path.stat().st_size < offset + math.prod(shape) * dtype.itemsize:
@@ -291,16 +291,10 @@ def _of_npz(path: Path) -> dict[str, Stored]:
 
 def _of_member(path: Path, archive: zipfile.ZipFile, member: str) -> Stored:
     with archive.open(member) as file:
-        shape, is_fortran, dtype = _npy_header(file)
+        shape, is_fortran, dtype = npy_header(file)
     _check_dtype(member.removesuffix(".npy"), dtype)
     pieces = _Whole(path, member) if is_fortran and len(shape) > 1 else _Member(path, member, dtype)
     return Stored(member.removesuffix(".npy"), shape, dtype, pieces, path.name)
-
-
-def _npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    return read(file)
 
 
 @dataclass(frozen=True)
@@ -311,7 +305,7 @@ class _Member:
 
     def __call__(self, counts: Iterable[int]) -> Pieces:
         with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-            _npy_header(file)
+            npy_header(file)
             try:
                 yield from _read(file, counts, self.dtype, f"{self.path}, {self.member},")
             except zipfile.BadZipFile as error:

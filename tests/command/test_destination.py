@@ -54,14 +54,6 @@ def model(tmp_path):
     return path
 
 
-@pytest.fixture
-def out(tmp_path):
-    """A folder for outputs."""
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
-
-
 def run(*words):
     """The exit code of a run in this process."""
     return cli.main([str(word) for word in words])

@@ -365,10 +365,12 @@ def digests_by_cpu(tmp_path_factory):
     print(json.dumps({"cpu": numba.config.CPU_NAME, **test_determinism.digests()}))
     """
 
+    caches = tmp_path_factory.mktemp("caches")  # once, here: two threads that ask first both make pytest's own folder
+
     def digests_on(name):
         features, threads = CPUS[name]
         settings = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ",".join("+" + feature for feature in features)}
-        settings |= {"NUMBA_NUM_THREADS": str(threads), "NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp(name))}
+        settings |= {"NUMBA_NUM_THREADS": str(threads), "NUMBA_CACHE_DIR": str(caches / name)}
         return json.loads(output_of(python(code, **settings)))
 
     with ThreadPoolExecutor(2) as pool:

@@ -27,7 +27,7 @@ from numbainit.targets.cpu.vectors.code import (
 from numbainit.targets.cpu.vectors.words import TURN, turn_of
 
 _GROUP = 16  # rejected values that are redone together
-_USUAL, _AGAIN = 6, 2  # rejected of a turn of 64, and of a group, at 2 sigma; more take a loop
+_USUAL = 6  # rejected of a turn of 64 at 2 sigma; more take a loop
 
 Attempt = Callable[[Value, Value], Value]  # (places in the chunk, tag) → their proposals
 
@@ -48,10 +48,9 @@ def redo_rejected(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, att
             here = places + group * (4 * _GROUP)
             among = load(here, uint32, _GROUP)
             values = attempt(among, tag.get())
-            _scatter(values, chunk.out, among)
             left = count - group * _GROUP
             genuine = select(left < _GROUP, (number(builder, 1) << (left & (_GROUP - 1))) - 1, (1 << _GROUP) - 1)
-            _keep(_outside(values, smallest, largest) & genuine, here, end)
+            _settle(values, chunk.out, here, _outside(values, smallest, largest) & genuine, end)
 
 
 def _find(chunk: Chunk, kind: Kind, smallest: Value, largest: Value, end: Variable) -> None:
@@ -67,17 +66,20 @@ def _place(first: Value, bit: Value) -> Value:
     return uint32(first + bit)
 
 
-def _keep(mask: Value, here: Value, end: Variable) -> None:
-    """Move those of a group whose bits are set to the end of the list, which never passes the place that they had."""
-    append(mask, lambda bit: load(here + (bit & (_GROUP - 1)) * 4, uint32), end, _AGAIN)
+def _settle(values: Value, out: Value, here: Value, again: Value, end: Variable) -> None:
+    """Put a group's values in their places; the places whose bits are set in ``again`` are listed once more.
+
+    The new list grows over the old one, and never passes the place that is read: every place is written to its end,
+    which moves on by the bit. Branches on such bits would be foreseen by no processor.
+    """
+    for i in range(_GROUP):
+        place, after = load(here + 4 * i, uint32), end.get()
+        store(lane(values, i), out + uint64(place) * bytes_of(values.kind))
+        store(place, after)
+        end.set(after + (((again >> i) & 1) << 2))
 
 
 def _outside(values: Value, smallest: Value, largest: Value) -> Value:
     """A bit for each lane that is not ``smallest <= lane <= largest``."""
     inside = (values >= smallest) & (values <= largest)
     return uint64(mask_of(inside ^ 1))
-
-
-def _scatter(values: Value, out: Value, places: Value) -> None:
-    for i in range(values.lanes):
-        store(lane(values, i), out + uint64(lane(places, i)) * bytes_of(values.kind))

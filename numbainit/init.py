@@ -14,12 +14,12 @@ bounds after that. Complex element i is the pair of real elements 2i and 2i + 1,
 from collections.abc import Callable
 from typing import TypeVar
 
-from numbainit import isometries, matrices, scaled
 from numbainit.fill import fill, fill_constant
 from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import writable
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, Fillable
 from numbainit.memory.libraries import written
+from numbainit.schemes import isometries, matrices, scaled
 from numbainit.targets.again import filled_again, remember
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block

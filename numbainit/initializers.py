@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from numbainit import init, isometries
+from numbainit import init
 from numbainit.beyond import init as beyond
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import Generator, GeneratorLike
+from numbainit.schemes import isometries
 from numbainit.weights.blocks import Block
 from numbainit.weights.fans import DEFAULT_SLOPE
 from numbainit.weights.layouts import Layout, LayoutLike, as_layout, axes_by_kind

@@ -9,11 +9,11 @@ kaiming, are not truncated. What draws nothing takes no generator.
 
 from typing import TypeVar
 
-from numbainit import formulas, isometries, matrices, scaled
 from numbainit.generator import GeneratorLike
 from numbainit.memory.arrays import writable
 from numbainit.memory.dtypes import FLOATS, REALS
 from numbainit.memory.libraries import written
+from numbainit.schemes import isometries, maps, matrices, scaled
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike
@@ -499,7 +499,7 @@ def hadamard_(tensor: A, gain: float = 1.0, *, block: Block | None = None) -> A:
     array([[ 0.5,  0.5,  0.5,  0.5],
            [ 0.5, -0.5,  0.5, -0.5]], dtype=float32)
     """
-    formulas.hadamard(writable(tensor, "hadamard_"), gain, block)
+    maps.hadamard(writable(tensor, "hadamard_"), gain, block)
     return written(tensor)
 
 
@@ -538,7 +538,7 @@ def randomized_hadamard_(
     >>> bool(np.allclose(w @ w.T, np.eye(8)))
     True
     """
-    formulas.randomized_hadamard(writable(tensor, "randomized_hadamard_"), gain, generator, block)
+    maps.randomized_hadamard(writable(tensor, "randomized_hadamard_"), gain, generator, block)
     return written(tensor)
 
 
@@ -626,7 +626,7 @@ def log_uniform_(
     >>> bool(w.min() >= 1e-3), bool(w.max() < 1e-1), bool(480 < (w < 1e-2).sum() < 520)
     (True, True, True)
     """
-    formulas.log_uniform(writable(tensor, "log_uniform_", REALS), a, b, generator, block)
+    maps.log_uniform(writable(tensor, "log_uniform_", REALS), a, b, generator, block)
     return written(tensor)
 
 
@@ -645,7 +645,7 @@ def log_of_uniform_(
     >>> bool(w.min() >= 0), bool(w.max() <= np.log(16))
     (True, True)
     """
-    formulas.log_of_uniform(writable(tensor, "log_of_uniform_", REALS), a, b, generator, block)
+    maps.log_of_uniform(writable(tensor, "log_of_uniform_", REALS), a, b, generator, block)
     return written(tensor)
 
 
@@ -692,7 +692,7 @@ def time_step_bias_(
     >>> bool(steps.min() > 0.00099), bool(steps.max() < 0.1001)
     (True, True)
     """
-    formulas.time_step_bias(writable(tensor, "time_step_bias_", REALS), a, b, floor, generator, block)
+    maps.time_step_bias(writable(tensor, "time_step_bias_", REALS), a, b, floor, generator, block)
     return written(tensor)
 
 
@@ -731,5 +731,5 @@ def log_arange_(tensor: A, start: float = 1.0, *, block: Block | None = None) ->
     array([[1., 2., 3., 4.],
            [1., 2., 3., 4.]])
     """
-    formulas.log_arange(writable(tensor, "log_arange_"), start, block)
+    maps.log_arange(writable(tensor, "log_arange_"), start, block)
     return written(tensor)

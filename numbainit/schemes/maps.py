@@ -13,9 +13,9 @@ from numbainit.errors import InvalidValueError
 from numbainit.fill import run
 from numbainit.generator import GeneratorLike, Stream
 from numbainit.maths import arrays
-from numbainit.matrices import dimensions
 from numbainit.memory.arrays import Array
 from numbainit.memory.sharded import boxes_of
+from numbainit.schemes.matrices import dimensions
 from numbainit.targets.choose import choose
 from numbainit.targets.target import Filling
 from numbainit.weights import laws

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import numbainit as init
-from numbainit import isometries
 from numbainit.memory.device import DeviceArray
+from numbainit.schemes import isometries
 
 TOLERANCE = {"f4": 2e-6, "f8": 1e-14, "c8": 2e-6, "c16": 1e-14, "bfloat16": 0.02}
 DTYPES = ["f4", "f8", "c8", "c16"]

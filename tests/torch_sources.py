@@ -5,6 +5,7 @@ Written anew from what the sources say; each is named in the recipe of that name
 
 import math
 
+import numpy as np
 import torch
 
 nn = torch.nn
@@ -307,6 +308,12 @@ def megatron(embedding_std=0.02):
     return model
 
 
+class Rotary(nn.Module):
+    def __init__(self, dim, base=10000):
+        super().__init__()
+        self.register_buffer("inv_freq", 1.0 / (base ** (torch.arange(0, dim, 2).float() / dim)))
+
+
 def gpt_neox():
     width, layers = 32, 3
     small, wang = math.sqrt(2 / (5 * width)), 2 / layers / math.sqrt(width)
@@ -321,7 +328,11 @@ def gpt_neox():
     for index in range(layers):
         sequential[str(index + 2)] = _named(
             input_layernorm=Norm(width),
-            attention=_named(query_key_value=linear(width, 3 * width, small), dense=linear(width, width, wang)),
+            attention=_named(
+                query_key_value=linear(width, 3 * width, small),
+                rotary_emb=Rotary(width // 4),
+                dense=linear(width, width, wang),
+            ),
             mlp=_named(linear1=linear(width, 4 * width, small), linear2=linear(4 * width, width, wang)),
         )
     sequential[str(layers + 3)] = _named(norm=Norm(width))
@@ -444,10 +455,22 @@ class Clip(nn.Module):
         init.normal_(self.text_projection, std=width**-0.5)
 
 
+def _places(width, side):
+    """Sines and cosines of columns, then of rows, in float64, by their definition."""
+    table = np.empty((side, side, width))
+    for row, column, channel in np.ndindex(table.shape):
+        quarter, place = divmod(channel, width // 4)
+        angle = (column, column, row, row)[quarter] * (1 / 10000 ** (place / (width // 4)))
+        table[row, column, channel] = (math.sin, math.cos)[quarter % 2](angle)
+    return table.reshape(1, side * side, width)
+
+
 class Dit(nn.Module):
     def __init__(self):
         super().__init__()
         width = 32
+        self.pos_embed = nn.Parameter(torch.zeros(1, 49, width), requires_grad=False)
+        self.pos_embed.data.copy_(torch.from_numpy(_places(width, 7)))
         self.x_embedder = _named(proj=nn.Conv2d(4, width, 2))
         self.t_embedder = _named(mlp=nn.Sequential(nn.Linear(16, width), nn.SiLU(), nn.Linear(width, width)))
         self.y_embedder = _named(embedding_table=nn.Embedding(21, width))

@@ -1,19 +1,20 @@
-"""An entry of ``then`` → the steps that come after a fill: rows, a part or all set to a number, or changed by one."""
+"""An entry of ``then`` → the steps that come after a fill: rows, a part or all get a number or a formula."""
 
 from typing import Any
 
 from numbainit.errors import InvalidValueError, shown
 from numbainit.initializers import Initializer
+from numbainit.recipes.formula_templates import FormulaTemplate
 from numbainit.recipes.parts import box
 from numbainit.recipes.steps import CHANGES, Change, Fill, Part, Step
 from numbainit.recipes.templates import Reader, Values, checked_list, checked_table, number_of, whole_of
 
-_DONE = ("fill", *CHANGES)
-_FIELDS = ("rows", "part", *_DONE)
+_DONE = ("fill", *CHANGES, "formula")
+_FIELDS = ("rows", "part", *_DONE, "precision")
 
 
 class Afterwards:
-    """What is done, with which number, and where."""
+    """What is done, with which number or formula, and where."""
 
     def __init__(self, facts: Any, reader: Reader) -> None:
         facts = checked_table("a step of then", facts, _FIELDS)
@@ -23,7 +24,13 @@ class Afterwards:
                 f"a step of then is one of {', '.join(_DONE)}, of all, of rows or of a part, got {shown(dict(facts))}"
             )
         self._name = done[0]
-        self._number = reader.number(self._name, facts[self._name])
+        if "precision" in facts and self._name != "formula":
+            raise InvalidValueError(f"precision is that of a formula, and {self._name} takes a number: remove it")
+        self._formula: FormulaTemplate | None = None
+        if self._name == "formula":
+            self._formula = FormulaTemplate(facts["formula"], reader, facts.get("precision"))
+        else:
+            self._number = reader.number(self._name, facts[self._name])
         self._rows = reader.numbers("rows", facts["rows"]) if "rows" in facts else None
         self._part = None
         if "part" in facts:
@@ -33,6 +40,8 @@ class Afterwards:
 
     def steps(self, shape: tuple[int, ...], values: Values) -> list[Step]:
         """Those of a tensor."""
+        if self._formula is not None:
+            return [self._formula.step(shape, values, part) for part in self._boxes(shape, values)]
         number = number_of(self._number, values)
         if self._name != "fill":
             return [Change(self._name, float(number), part) for part in self._boxes(shape, values)]

@@ -39,14 +39,20 @@ def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> Non
             _check_change(step, dtype)
         if isinstance(step, Fill):
             _check_fill(step, shape, dtype)
+        if isinstance(step, Formula) and step.of is None:
+            inner = _shape(step, shape)
+            formulas.check(step.text, inner, inner, dtype)
 
 
 def check_formulas(weight: Weight, others: Mapping[str, Weight]) -> None:
-    """Raise if a formula has no value that fits."""
+    """Raise if a formula of another tensor has no value that fits."""
     for step in weight.steps:
-        if isinstance(step, Formula):
-            part = weight.shape if step.part is None else tuple(stop - start for start, stop in step.part)
-            formulas.check(step.text, part, part if step.of is None else others[step.of].shape)
+        if isinstance(step, Formula) and step.of is not None:
+            formulas.check(step.text, _shape(step, weight.shape), others[step.of].shape)
+
+
+def _shape(step: Formula, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape if step.part is None else tuple(stop - start for start, stop in step.part)
 
 
 def _check_change(step: Change, dtype: np.dtype) -> None:

@@ -5,7 +5,8 @@ Tables of positions and frequencies, and functions of random values: ``log(arang
 ===================================  =================================================================
 ``x``                                what the tensor holds before, or another tensor holds
 ``+ - * / **``, ``max min``          element by element, with broadcasting
-``exp expm1 log log1p sqrt abs``     element by element, and so are ``sin cos tan tanh``
+``exp expm1 log log1p log2``         element by element, and so are ``sin cos tan tanh``
+``sqrt abs sign``                    element by element, too
 ``arange(start, stop, step)``        as Python's ``range``, with any numbers
 ``linspace(start, stop, n)``         n numbers in equal steps, both ends among them
 ``array(1, 2, 3)``                   these numbers
@@ -40,8 +41,8 @@ _OPERATORS: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
 }
-_NUMBERS = {"inf": math.inf, "nan": math.nan}
-ELEMENTWISE = ("cos", "exp", "expm1", "log", "log1p", "sin", "tan", "tanh")
+NUMBERS = {"inf": math.inf, "nan": math.nan}
+ELEMENTWISE = ("cos", "exp", "expm1", "log", "log1p", "log2", "sign", "sin", "tan", "tanh")
 _SHAPED = ("arange", "array", "cat", "expand", "full", "linspace", "norm", "reshape", "tril", "triu")
 FUNCTIONS = ("abs", "max", "min", "sqrt", *ELEMENTWISE, *_SHAPED)
 
@@ -57,13 +58,20 @@ def parsed(text: str) -> ast.expr:
     Traceback (most recent call last):
     numbainit.errors.InvalidValueError: the formula 'exp(y)' has 'y', which is not known: x, numbers and functions are
     """
+    tree = tree_of(text)
+    _check(tree, text)
+    return tree
+
+
+def tree_of(text: str) -> ast.expr:
+    """The tree of a text, whatever is in it."""
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidValueError(f"the formula {text[:80]!r} cannot be read: {error}") from None
+        problem = getattr(error, "msg", error)
+        raise InvalidValueError(f"the formula {text[:80]!r} cannot be read: {problem}") from None
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise InvalidValueError(f"the formula {text[:80]!r} is too long: {_MOST_NODES} nodes are allowed")
-    _check(tree, text)
     return tree
 
 
@@ -85,7 +93,7 @@ def _inner(node: ast.expr, text: str) -> list[ast.expr]:
         raise InvalidValueError(
             f"the formula {text[:80]!r} has no function {node.func.id!r}; {hint}Known: {', '.join(FUNCTIONS)}"
         )
-    is_name = isinstance(node, ast.Name) and node.id in ("x", *_NUMBERS)
+    is_name = isinstance(node, ast.Name) and node.id in ("x", *NUMBERS)
     if is_name or (isinstance(node, ast.Constant) and type(node.value) in (int, float, bool)):
         return []
     raise InvalidValueError(
@@ -133,8 +141,10 @@ def evaluate(text: str, dtype: Any, x: np.ndarray | None = None, size: int = 0) 
         raise InvalidValueError(f"the formula {text[:80]!r} has no value in {np.dtype(dtype)}: {error}") from None
 
 
-def check(text: str, shape: tuple[int, ...], x_shape: tuple[int, ...]) -> None:
-    """Raise if a formula has no value of a shape, for an x of its own; nothing is made where shapes are no question.
+def check(text: str, shape: tuple[int, ...], x_shape: tuple[int, ...], dtype: Any = "float64") -> None:
+    """Raise if a formula has no value of a shape, for an x of its own, or none of an integer dtype.
+
+    Nothing is made where shapes are no question.
 
     Examples
     --------
@@ -147,15 +157,25 @@ def check(text: str, shape: tuple[int, ...], x_shape: tuple[int, ...]) -> None:
     if has_x(text) and not functions.intersection(_SHAPED):
         found = x_shape
     else:
-        found = evaluate(
-            text, "float64", np.broadcast_to(1.0, x_shape), max(math.prod(shape), math.prod(x_shape))
-        ).shape
+        size = max(math.prod(shape), math.prod(x_shape))
+        values = evaluate(text, "float64", np.broadcast_to(1.0, x_shape), size)
+        _check_whole(text, values, np.dtype(dtype))
+        found = values.shape
     try:
         fits = np.broadcast_shapes(found, shape) == shape
     except ValueError:
         fits = False
     if not fits:
         raise InvalidValueError(f"the formula {text[:80]!r} gives shape {found}, and {shape} is wanted")
+
+
+def _check_whole(text: str, values: np.ndarray, dtype: np.dtype) -> None:
+    if dtype.kind not in "biu" or has_x(text):
+        return
+    with np.errstate(invalid="ignore"):
+        wrong = values[values.astype(dtype) != values]
+    if wrong.size:
+        raise InvalidValueError(f"the formula {text[:80]!r} gives {float(wrong[0])!r}, which is no value of {dtype}")
 
 
 class _Values:
@@ -258,12 +278,18 @@ def _number(node: ast.expr) -> Any:
     """What stands where a number belongs."""
     if isinstance(node, ast.UnaryOp):
         return -_number(node.operand)
-    if isinstance(node, ast.Name) and node.id in _NUMBERS:
-        return _NUMBERS[node.id]
+    if isinstance(node, ast.Name) and node.id in NUMBERS:
+        return NUMBERS[node.id]
     if isinstance(node, ast.Constant):
         return node.value
     raise ValueError(f"{ast.unparse(node)[:40]!r} stands where a number belongs")
 
 
 def _whole(nodes: Any) -> tuple[int, ...]:
-    return tuple(operator.index(_number(node)) for node in nodes)
+    found = []
+    for node in nodes:
+        number = _number(node)
+        if type(number) is not int:
+            raise ValueError(f"{number!r} stands where a whole number belongs")
+        found.append(number)
+    return tuple(found)

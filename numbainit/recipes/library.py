@@ -38,7 +38,7 @@ def load(name: str | os.PathLike[str]) -> Rules:
     --------
     >>> from numbainit import recipes
     >>> recipes.load("gpt2-hf")
-    <Rules 'gpt2-hf', 5 rows>
+    <Rules 'gpt2-hf', 6 rows>
     """
     text = text_of(name)
     if name in names():

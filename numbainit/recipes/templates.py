@@ -20,14 +20,14 @@ class Reader:
     """Reads what stands where a number may stand; keeps all expressions that it meets."""
 
     def __init__(self, declared: Sequence[str]) -> None:
-        self._declared, self.expressions = declared, list[Expression]()
+        self.declared, self.expressions = declared, list[Expression]()
 
     def number(self, name: str, value: Any) -> Number | complex | Expression:
         """A number, as JSON has it too, or an expression."""
         if isinstance(value, list) and len(value) == 2:
             return complex(*(_checked_number(name, half) for half in value))
         if isinstance(value, str) and value not in NOT_FINITE:
-            self.expressions.append(checked_names(Expression(value), self._declared))
+            self.expressions.append(checked_names(Expression(value), self.declared))
             return self.expressions[-1]
         return _checked_number(name, value)
 

@@ -13,6 +13,7 @@ from typing import Any
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_PRINTED = re.compile(r"[\n\t\x20-\x7e]*[\n\t\x20-\x26\x28-\x7e]")  # no apostrophe at the end
 
 
 def checked_text(text: object, form: str) -> None:
@@ -81,6 +82,8 @@ def _key(key: str) -> str:
 
 
 def _text(text: str) -> str:
+    if "\n" in text and _PRINTED.fullmatch(text) and "'''" not in text:
+        return f"'''\n{text}'''"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

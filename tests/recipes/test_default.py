@@ -1,5 +1,6 @@
 """The rules ``default``: every spelling of the table, every initializer, the built-in models."""
 
+import math
 import warnings
 
 import numpy as np
@@ -61,6 +62,8 @@ TABLE = [
     ("bn.running_mean", (7,), "float32", ZEROS),
     ("bn.moving_mean", (7,), "float32", ZEROS),
     ("batch_stats.bn.mean", (7,), "float32", ZEROS),
+    ("embeddings.position_ids", (1, 4), "int64", "arange(4)"),
+    ("position_ids", (4,), "int32", "arange(4)"),
     ("bn.num_batches_tracked", (), "int64", ZEROS),
     ("bn.num_batches_tracked", (), "float32", ZEROS),
 ]
@@ -68,8 +71,8 @@ TABLE = [
 WARNED = [
     ("mixer.A_log", (4, 16), "float32", ZEROS),
     ("mixer.dt_bias", (4,), "float32", ZEROS),
-    ("rotary_emb.inv_freq", (4,), "float32", ZEROS),
-    ("embeddings.position_ids", (1, 4), "int64", ZEROS),
+    ("rotary_emb.inv_freq", (4,), "float32", "1 / 10000 ** (arange(4) / 4)"),
+    ("embeddings.position_ids", (2, 4), "int64", ZEROS),
     ("h.0.attn.bias", (1, 1, 4, 4), "float32", ZEROS),
     ("logit_scale", (), "float32", ONES),
     ("attn.logit_scale", (4, 1, 1), "float32", ONES),
@@ -102,7 +105,7 @@ def test_names_that_only_hint_at_a_law_are_warned_of(name, shape, dtype, label):
     plan = planned(name, shape, dtype)
     assert plan.recipe[name].label == label
     (warning,) = plan.warnings
-    assert warning.startswith(f"default: {name} became {0 if label == ZEROS else 1}, ")
+    assert warning.startswith(f"default: {name} became {0 if label == ZEROS else 1}")
 
 
 def test_warnings_list_all_names_of_a_rule():
@@ -136,6 +139,8 @@ def test_every_row_fills_what_it_is_given(name, shape, dtype, label):
     rules().recipe({name: array}).apply({name: array}, generator=0)
     if label == CHOSEN:
         expected = init.normal_(np.empty(shape, dtype), std=0.02, generator=Generator(0).fold_in(name))
+    elif label.startswith("arange"):
+        expected = np.arange(math.prod(shape)).reshape(shape)
     else:
         expected = np.full(shape, label == ONES, dtype)
     np.testing.assert_array_equal(array, expected)

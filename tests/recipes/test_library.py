@@ -434,7 +434,7 @@ HAND = [
             "backbone.layers.0.mixer.conv1d.weight": uniform(1 / sqrt(4)),
             "backbone.layers.0.mixer.conv1d.bias": uniform(1 / sqrt(4)),
             "backbone.layers.0.mixer.D": ONE,
-            "backbone.layers.0.mixer.A_log": {None: ("log_arange", 1.0)},
+            "backbone.layers.0.mixer.A_log": {None: ("computed",)},
             "backbone.layers.0.mixer.dt_proj.bias": {None: ("time_step_bias", 0.001, 0.1, 1e-4)},
         },
     ),
@@ -459,7 +459,7 @@ HAND = [
         },
         {},
         {
-            "backbone.layers.0.mixer.A_log": {None: ("log_arange", 1.0)},
+            "backbone.layers.0.mixer.A_log": {None: ("computed",)},
             "backbone.embeddings.weight": normal(0.1),
             "backbone.layers.3.mixer.out_proj.weight": uniform(1 / sqrt(16)),
             "backbone.layers.0.mixer.in_proj.weight": normal(0.1),

@@ -60,7 +60,9 @@ def described(tensor: Any, caller: str) -> Any:
 def _not_an_array(tensor: object, caller: str) -> InvalidTypeError:
     library = library_of(tensor)
     functional = f"numbainit.{caller.rstrip('_')}(shape, ...)"
-    remedy = f"pass numpy.empty(shape, 'float32'), or make a new array: {functional}"
+    remedy = "pass numpy.empty(shape, 'float32')"
+    if caller.endswith("_"):  # else it is no initializer, but what fills many arrays
+        remedy += f", or make a new array: {functional}"
     if library in ("jax", "jaxlib"):
         remedy = f"jax arrays are immutable; make a new one: jax.numpy.asarray({functional})"
     remedy = hint_for_module(tensor) or remedy

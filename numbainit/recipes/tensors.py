@@ -3,6 +3,7 @@
 JAX's arrays cannot be written to: those of a model get a new value, those of a tree are in a new one.
 """
 
+import contextlib
 import functools
 import sys
 from collections import Counter
@@ -107,14 +108,14 @@ def held_by(target: Any, caller: str) -> Holding:
     """The tensors of what a user has, and their memory."""
     if isinstance(target, Mapping):
         return _of_mapping(target, caller)
+    keras: Any = sys.modules.get("keras")
+    if keras is not None and isinstance(target, keras.Layer):  # on torch's backend it is a module of torch, too
+        return _of_keras(keras, target, caller)
     if hasattr(target, "named_parameters"):
         return _of_torch(target, caller)
     flax: Any = sys.modules.get("flax.nnx")
     if flax is not None and isinstance(target, flax.Module):
         return _of_flax(flax, target)
-    keras: Any = sys.modules.get("keras")
-    if keras is not None and isinstance(target, keras.Layer):
-        return _of_keras(keras, target)
     raise InvalidTypeError(f"{caller} takes {_WANTED}, got {type(target).__name__}")
 
 
@@ -165,8 +166,17 @@ def _dtype_name(dtype: Any) -> str:
 # ---- mappings and trees ----
 
 
+@contextlib.contextmanager
+def _not_endless(caller: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise InvalidValueError(f"{caller} got too many mappings inside of each other: does one hold itself?") from None
+
+
 def _of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
-    leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
+    with _not_endless(caller):
+        leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
     new: dict[tuple[str, ...], Any] = {}
     _check_distinct([name for name, _, _ in leaves], caller)
     ties = _tied(leaves)
@@ -179,10 +189,15 @@ def check_kept(target: Any, caller: str) -> None:
 
     What is written into such an array is lost. The first of each mapping is looked at.
     """
+    with _not_endless(caller):
+        _check_kept(target, caller)
+
+
+def _check_kept(target: Any, caller: str) -> None:
     for key in target if isinstance(target, Mapping) else ():
         value = target[key]
         if isinstance(value, Mapping):
-            check_kept(value, caller)
+            _check_kept(value, caller)
             continue
         if isinstance(value, np.ndarray) and _memory(value) != _memory(target[key]):
             raise InvalidTypeError(
@@ -214,7 +229,10 @@ def _memory(array: Any) -> tuple[Any, ...] | None:
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for key, value in tree.items():
         if not isinstance(key, str):
-            raise InvalidTypeError(f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name")
+            raise InvalidTypeError(
+                f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name: take its str, or pass "
+                "the module whose state this is"
+            )
         if isinstance(value, Mapping):
             yield from _leaves(value, (*path, key), caller)
         else:
@@ -222,6 +240,11 @@ def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iter
 
 
 def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, ...], Any], caller: str) -> Held:
+    if isinstance(leaf, (list, tuple)):
+        raise InvalidTypeError(
+            f"{name!r}: {caller} takes mappings inside of each other, got a {type(leaf).__name__}: name what is in it, "
+            "as dict(zip('0123', ...)) does"
+        )
     try:
         facts = leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else described(leaf, caller)
         tensor = tensor_of(name, facts)
@@ -277,14 +300,16 @@ def _of_flax(nnx: Any, module: Any) -> Holding:
 def _of_variable(
     path: tuple[Any, ...], variable: Any, kinds: Mapping[tuple, tuple[str, ...]], is_parameter: bool
 ) -> Held:
-    old = variable[...]
+    old = variable.get_value()  # may be a shape alone, as nnx.eval_shape makes them
     name, kind = ".".join(map(str, path)), kinds.get(path[:-1])
     tensor = tensor_of(name, old, kind, is_parameter)
-    return Held(tensor, None, lambda array: variable.__setitem__(..., _of_jax(array, old)))
+    return Held(tensor, None, lambda array: variable.set_value(_of_jax(array, old)))
 
 
-def _of_keras(keras: Any, model: Any) -> Holding:
+def _of_keras(keras: Any, model: Any, caller: str) -> Holding:
     """All weights, under their paths below the model, whose own name differs from build to build."""
+    if not model.weights:
+        raise InvalidValueError(f"{caller} got a Keras model without weights: build it, or call it once on an input")
     kinds = {id(one): kinds_of(layer, keras.Layer) for layer in model._flatten_layers() for one in layer.weights}
     held = []
     for variable in model.weights:

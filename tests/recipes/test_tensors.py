@@ -1,6 +1,9 @@
 """What users have → tensors by name, and their memory: mappings, trees, models of torch, flax and Keras."""
 
+import importlib.util
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,6 +97,21 @@ def test_what_has_no_tensors(target, error, match):
         RULES.recipe(target)
 
 
+def test_what_is_no_tree_of_mappings():
+    endless = {"a": np.zeros(3)}
+    endless["b"] = {"c": endless}
+    for use in (RULES.recipe, RULES.recipe({"a": np.zeros(3)}).apply):
+        with pytest.raises(InvalidValueError, match="does one hold itself"):
+            use({"0": endless} | endless)
+        with pytest.raises(InvalidTypeError, match=r"got 0 for a name: .* pass the module"):
+            use({"h": {0: np.zeros(3)}})
+        with pytest.raises(InvalidTypeError, match=r"'h.w': .* got a list: name what is in it"):
+            use({"h": {"w": [np.zeros(3)]}})
+        with pytest.raises(InvalidTypeError, match=r"'w': .* got builtins.NoneType: pass numpy.empty") as error:
+            use({"w": None})
+        assert "numbainit." not in str(error.value)
+
+
 # ---- JAX ----
 
 
@@ -154,6 +172,10 @@ def test_modules_of_nnx_are_filled_under_their_paths():
     np.testing.assert_array_equal(np.asarray(model.layers[1].kernel[...]), drawn("layers.1.kernel", (3, 3)))
     assert model.norm.mean[...].tolist() == [0, 0, 0]
     assert (model.dropout.rngs.key[...] == key).all()
+    shapes = nnx.eval_shape(lambda: Net(nnx.Rngs(0)))
+    assert RULES.recipe(shapes) == RULES.recipe(model)
+    RULES.recipe(shapes).apply(shapes, generator=7)
+    np.testing.assert_array_equal(np.asarray(shapes.layers[1].kernel[...]), drawn("layers.1.kernel", (3, 3)))
 
 
 # ---- Keras ----
@@ -188,6 +210,36 @@ def test_models_of_keras_are_filled_under_their_paths():
         np.testing.assert_array_equal(kernel, drawn("conv.kernel", (3, 3, 3, 4), "XXIO"))
     assert np.asarray(first.get_layer("norm").moving_variance).tolist() == [1] * 4
     assert {weight.label for weight in default().recipe(first).values()} == {"ones()", "zeros()", "normal(std=0.02)"}
+    with pytest.raises(InvalidValueError, match="without weights: build it"):
+        RULES.recipe(keras.Sequential([layers.Dense(3)]))
+
+
+ON_TORCH = """
+import keras, numpy as np, numbainit as init
+from numbainit.recipes import load
+assert keras.backend.backend() == "torch"
+layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv"), keras.layers.Dropout(0.1)]
+model = keras.Sequential([*layers, keras.layers.Dense(2, name="dense", dtype="bfloat16")])
+recipe = load("keras-default").recipe(model)
+assert list(recipe) == ["conv.kernel", "conv.bias", "dense.kernel", "dense.bias"], list(recipe)
+assert recipe.apply(model, generator=7) is model
+for name, shape in (("conv", (3, 3, 3, 4)), ("dense", (4, 2))):
+    kernel = model.get_layer(name).kernel.value.detach().float().numpy()
+    g = init.Generator(7).fold_in(f"{name}.kernel")
+    like = init.xavier_uniform(shape, layout="X" * (len(shape) - 2) + "IO", generator=g)
+    assert np.allclose(kernel, like, rtol=1e-2 if name == "dense" else 0, atol=0), name
+"""
+
+
+@pytest.mark.full
+def test_models_of_keras_have_the_same_paths_where_they_are_modules_of_torch():
+    for name in ("keras", "torch"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-W", "ignore", "-c", ON_TORCH]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    assert done.returncode == 0, done.stderr
 
 
 # ---- torch ----

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
-from numbainit.initializers import Initializer
+from numbainit.initializers import Initializer, names, parameters
 from numbainit.recipes import actions, conditions
 from numbainit.recipes.actions import Action
 from numbainit.recipes.conditions import Conditions
@@ -83,8 +83,15 @@ def _checked(facts: Any) -> dict[str, Any]:
     if isinstance(known.get("initializer"), Initializer):
         arguments = known["initializer"].to_dict()
         known |= {"initializer": arguments.pop("name"), **arguments}
-    if "initializer" not in known:
-        for key in known:
-            if key not in _FIELDS:
-                raise InvalidValueError(f"a rule has no {key!r}; {suggestion(key, _FIELDS)}It has {', '.join(_FIELDS)}")
+    for key in known:
+        if key not in _FIELDS and ("initializer" not in known or _is_misspelt(key, known["initializer"])):
+            raise InvalidValueError(f"a rule has no {key!r}; {suggestion(key, _FIELDS)}It has {', '.join(_FIELDS)}")
     return known
+
+
+def _is_misspelt(key: Any, initializer: Any) -> bool:
+    """Whether it is a row's own word, nearly, and no argument of the initializer, which may be no such thing."""
+    if not isinstance(initializer, str) or initializer not in names():
+        return False
+    arguments, hint = (*parameters(initializer), "layout"), suggestion(key, _FIELDS)
+    return key not in arguments and hint != "" and hint == suggestion(key, [*arguments, *_FIELDS])

@@ -111,9 +111,7 @@ def initialize(
     return module
 
 
-def initializer(
-    name: str, *, generator: GeneratorLike = None, **arguments: Any
-) -> "Callable[[torch.nn.Module], torch.nn.Module]":
+def initializer(name: str, *, generator: GeneratorLike = None, **arguments: Any) -> "Callable[[torch.nn.Module], Any]":
     """A function for ``module.apply``, or for one layer: it fills a module's own parameters by an initializer.
 
     Biases, norm weights and statistics get what the rules give them. ``apply`` tells no names, so values come in the
@@ -226,6 +224,11 @@ def _check(module: Any) -> None:
         raise InvalidTypeError(
             f"module must be a torch.nn.Module, got {type(module).__name__}: for one tensor call "
             "numbainit.normal_(tensor), or any other in-place function"
+        )
+    if any(isinstance(one, torch.jit.ScriptModule) for one, _ in modules_of(module)):
+        raise InvalidTypeError(
+            "a scripted module does not say what its layers are, such as rows of padding: initialize it before "
+            "torch.jit.script"
         )
 
 

@@ -83,12 +83,15 @@ def tied_names(module: torch.nn.Module) -> dict[str, str]:
     return found
 
 
-def _all_modules(module: torch.nn.Module, prefix: str) -> Iterator[tuple[torch.nn.Module, str]]:
-    """Those that have several names with each of them."""
+def _all_modules(
+    module: torch.nn.Module, prefix: str, above: tuple[torch.nn.Module, ...] = ()
+) -> Iterator[tuple[torch.nn.Module, str]]:
+    """Those that have several names with each of them; one that holds itself has names without end, and ends there."""
     yield module, prefix
+    above = (*above, module)
     for name, child in module._modules.items():
-        if child is not None:
-            yield from _all_modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.")
+        if child is not None and not any(child is one for one in above):
+            yield from _all_modules(child, prefix if _wraps(module, name) else f"{prefix}{name}.", above)
 
 
 def _walked(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor, bool, tuple[str, ...]]]:

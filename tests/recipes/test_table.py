@@ -447,6 +447,8 @@ def test_what_does_not_fit_a_tensor(rule, shape, dtype, error, match):
         ({"match": "*", "untouched": "x", "initializer": "ones"}, "untouched says why"),
         ({"match": "*", "initializer": "normla"}, "no initializer is named 'normla'; did you mean 'normal'"),
         ({"match": "*", "initializer": "normal", "sdt": 1}, "normal has no argument 'sdt'; did you mean 'std'"),
+        ({"match": "*", "initializer": "normal", "wher": "rank == 2"}, "a rule has no 'wher'; did you mean 'where'"),
+        ({"mach": "*", "initializer": "zeros"}, "a rule has no 'mach'; did you mean 'match'"),
         ({"match": "*", "initializer": "sparse"}, "sparse needs sparsity"),
         ({"match": "*", "initializer": "normal", "std": True}, "std is a number or an expression, got True"),
         ({"match": "*", "initializer": "normal", "std": "sdt"}, "asks for 'sdt'; did you mean 'std'"),

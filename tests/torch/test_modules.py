@@ -2,6 +2,7 @@
 
 import copy
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -309,6 +310,24 @@ def test_an_empty_parameter_is_left_alone():
     result = (torch.zeros(2, 0, requires_grad=True) * module.weight[:2]).sum()
     initialize(module, generator=0)
     result.backward()
+
+
+def test_a_scripted_module_is_refused():
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of newer versions
+        scripted = torch.jit.script(torch.nn.Sequential(torch.nn.Embedding(3, 2, padding_idx=0)))
+    for module in (scripted, torch.nn.Sequential(scripted)):
+        with pytest.raises(init.InvalidTypeError, match=r"before torch\.jit\.script"):
+            initialize(module, generator=0)
+
+
+def test_a_module_that_holds_itself():
+    inner, outer = torch.nn.Linear(2, 2), torch.nn.Module()
+    outer.inner, inner._modules["outer"] = inner, outer
+    recipe = default().recipe(outer)
+    assert (list(recipe), recipe.ties) == (["inner.weight", "inner.bias"], {})
+    recipe.apply(outer, generator=3)
+    g = init.Generator(3).fold_in("inner.weight")
+    np.testing.assert_array_equal(inner.weight.detach().numpy(), init.normal((2, 2), std=0.02, generator=g))
 
 
 def test_a_refusal_names_the_parameter():

@@ -303,7 +303,13 @@ def checked_name(name: Any, choices: tuple[str, ...] | None = None) -> str:
 
 
 def _misplaced(name: str, argument: str) -> InvalidValueError:
-    owners = ", ".join(taking(argument)) or "no initializer"
+    owners = ", ".join(taking(argument))
+    if not owners:
+        known = parameters(name)
+        hint = "pass it when you call this; " if argument in _OF_A_CALL else suggestion(argument, known)
+        return InvalidValueError(
+            f"option {shown(argument)} does not apply to {name!r}: {hint}It takes {', '.join(known) or 'none'}"
+        )
     return InvalidValueError(
         f"option {shown(argument)} does not apply to {name!r}: it belongs to {owners}; leave it out or choose one of "
         "those"

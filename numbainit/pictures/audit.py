@@ -1,6 +1,7 @@
 """An audit → one page: the histogram of each law against its density, the std of each tensor against the expected."""
 
 import math
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ _BINS = np.linspace(-4, 4, 81)
 _NAMED = 5  # faults that are named in the picture
 
 
-def draw(found: Audit, stored: Collection, path: Path, *, dark: bool = False) -> None:
+def draw(found: Audit, stored: Collection, path: str | os.PathLike[str], *, dark: bool = False) -> None:
     """Above, elements in units of their tensor's expected (or own) std; below, one mark a tensor."""
     groups = _groups(found)
     title = "\n".join(textwrap.wrap(found.line, 92, max_lines=2, placeholder=" …"))

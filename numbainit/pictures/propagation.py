@@ -1,8 +1,8 @@
 """A propagation → its picture: std by layer, forward and backward; grids and sweeps of several."""
 
 import math
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ _REACH = 0.2  # of log10 of the rate a layer: where the colours of a grid end
 _FEW = 40  # layers, up to which each has a mark
 
 
-def draw(found: Propagation, path: Path, *, dark: bool = False) -> None:
+def draw(found: Propagation, path: str | os.PathLike[str], *, dark: bool = False) -> None:
     """One network: std by layer on a logarithmic axis, below it the share of dead units if there are any."""
     dead = np.nan_to_num(found.forward.dead)
     has_dead = bool(dead.max(initial=0.0) > 0.005)
@@ -94,7 +94,7 @@ def draw_grid(
     rows: Sequence[Sequence[Propagation]],
     inits: Sequence[str],
     nonlinearities: Sequence[str],
-    path: Path,
+    path: str | os.PathLike[str],
     note: str,
     *,
     dark: bool = False,
@@ -136,7 +136,13 @@ def _number(value: float) -> str:
 
 
 def draw_sweep(
-    found: Sequence[Propagation], over: str, values: Sequence[int], path: Path, note: str, *, dark: bool = False
+    found: Sequence[Propagation],
+    over: str,
+    values: Sequence[int],
+    path: str | os.PathLike[str],
+    note: str,
+    *,
+    dark: bool = False,
 ) -> None:
     """The last layer's activations, and the first layer's gradients, against width or depth."""
     title = f"The signal after the last layer, by {over}"

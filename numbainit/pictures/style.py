@@ -7,6 +7,7 @@ matplotlib is changed, and no window opened. matplotlib comes with the extra ``p
 import contextlib
 import importlib
 import importlib.util
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ DARK = Theme(
 )
 
 
-def check(path: str, option: str = "--plot", extra: str = "plot") -> Path:
+def check(path: str | os.PathLike[str], option: str = "--plot", extra: str = "plot") -> Path:
     """The path of a picture, if it can be drawn there.
 
     Raises
@@ -82,12 +83,13 @@ def check(path: str, option: str = "--plot", extra: str = "plot") -> Path:
 
 @contextlib.contextmanager
 def picture(
-    path: Path, height: float, title: str, note: str = "", *, dark: bool = False
+    path: str | os.PathLike[str], height: float, title: str, note: str = "", *, dark: bool = False
 ) -> Iterator[tuple[Any, Theme]]:
     """A figure with a title, to draw on; it is saved when all is drawn.
 
-    The title says in words what is seen; ``note``, below it, what was done.
+    The title says in words what is seen; ``note``, below it, what was done. Errors are those of :func:`check`.
     """
+    file = check(path, "a picture's path")
     matplotlib: Any = importlib.import_module("matplotlib")
     module: Any = importlib.import_module("matplotlib.figure")  # no window, no global state
     theme = DARK if dark else LIGHT
@@ -99,8 +101,8 @@ def picture(
         if note:
             figure.text(0.012, 1 - head / height, note, fontsize=9, va="top", color=theme.faint)
         yield figure, theme
-        date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-        figure.savefig(path, dpi=_DPI, metadata=date)
+        date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(file.suffix.lower())
+        figure.savefig(file, dpi=_DPI, metadata=date)
 
 
 def _colours(theme: Theme) -> dict[str, Any]:

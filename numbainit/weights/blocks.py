@@ -15,7 +15,7 @@ from numbainit.weights.numbers import wholes
 _MOST_ELEMENTS = 1 << 62  # so that numbers of the parts of complex elements, and steps between them, fit in 64 bits
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Block:
     """The part at ``start`` of a logical array of ``shape``: pass it as ``block=`` with an array that is that part.
 
@@ -78,6 +78,10 @@ class Block:
             raise InvalidValueError(
                 f"a Block needs one start for each axis, got start {shown(self.start)} for shape {shown(self.shape)}"
             )
+
+    def __repr__(self) -> str:
+        place = f"start={self.start}" if self.flat is None else f"flat={self.flat}"
+        return f"Block(shape={self.shape}, {place})"
 
     def check(self, part: tuple[int, ...]) -> None:
         """Raise unless an array of shape ``part`` lies inside the whole."""

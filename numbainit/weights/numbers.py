@@ -64,11 +64,21 @@ def scalar(name: str, value: object) -> float:
     if type(value) is float:
         return value
     try:
-        if type(value) is not int and (issubclass(type(value), (str, bytes, bytearray)) or not _is_real(value)):
+        if type(value) is int:
+            return float(value)
+        number = _plain(value)
+        if issubclass(type(number), (str, bytes, bytearray)) or not _is_real(number):
             raise TypeError
-        return float(value)  # type: ignore[arg-type]
+        return float(number)  # type: ignore[arg-type]
     except Exception:
         raise InvalidTypeError(f"{name} must be a real number, got {type(value).__name__} {shown(value)}") from None
+
+
+def _plain(value: Any) -> object:
+    """The number that an array of one holds: NumPy cannot read a tensor of torch that needs a gradient, or is small."""
+    return (
+        value.item() if not isinstance(value, np.generic) and np.ndim(value) == 0 and hasattr(value, "item") else value
+    )
 
 
 def _is_real(value: object) -> bool:
@@ -87,7 +97,8 @@ def real(name: str, value: object) -> float:
 def real_and_imaginary(name: str, value: object) -> tuple[float, float]:
     """The halves of a number, complex or not; as :func:`scalar`."""
     try:
-        number = complex(value) if np.ndim(value) == 0 and np.iscomplexobj(value) else None  # type: ignore
+        plain = _plain(value)
+        number = complex(plain) if np.ndim(plain) == 0 and np.iscomplexobj(plain) else None  # type: ignore
     except Exception:
         number = None
     return (scalar(name, value), 0.0) if number is None else (number.real, number.imag)

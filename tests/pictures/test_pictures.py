@@ -68,6 +68,17 @@ def test_what_is_refused(tmp_path, monkeypatch):
         style.check("a.gif")
     with pytest.raises(errors.InvalidValueError, match="there is no folder"):
         style.check(str(tmp_path / "no" / "a.png"))
+    found = propagate([8] * 3)
+    for path, match in (
+        (tmp_path / "a.gif", "a picture's path .*gif"),
+        (tmp_path / "no" / "a.svg", "there is no folder"),
+    ):
+        with pytest.raises(errors.InvalidValueError, match=match):
+            draw(found, path)
+    draw(found, str(tmp_path / "text.svg"))
+    assert (tmp_path / "text.svg").exists()
     monkeypatch.setattr(style.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(errors.MissingExtraError, match=r"numbainit\[plot\]"):
+        draw(found, tmp_path / "a.png")
     with pytest.raises(errors.MissingExtraError, match=r"numbainit\[plot\]"):
         style.check(str(tmp_path / "a.png"))

@@ -346,3 +346,9 @@ FILLS_OF_LAWS = {
 def test_flat_ranges_that_do_not_fit_are_refused(block, error, text):
     with pytest.raises(error, match=text):
         block()
+
+
+def test_a_block_prints_as_what_makes_it():
+    blocks = (init.Block((2, 3), (0, 1)), init.Block((2, 3), flat=(1, 5)), init.Block((), ()))
+    assert [eval(repr(block), {"Block": init.Block}) for block in blocks] == list(blocks)
+    assert repr(blocks[1]) == "Block(shape=(2, 3), flat=(1, 5))"

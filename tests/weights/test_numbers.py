@@ -90,7 +90,21 @@ def test_minus_zero_is_zero_and_nan_is_no_number():
         real("mean", float("nan"))
 
 
-@pytest.mark.parametrize("value", ["2", b"2", None, [2.0], np.ones(1), 10**400], ids=lambda value: str(value)[:9])
+@pytest.mark.full
+def test_numbers_that_are_tensors_of_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    two = torch.tensor(2.0)
+    for value in (two, two.clone().requires_grad_(), two.bfloat16(), two.to(torch.float8_e5m2), two.long()):
+        assert scalar("std", value) == real("std", value) == 2.0
+    assert real_and_imaginary("val", torch.tensor(1 + 2j, requires_grad=True)) == (1.0, 2.0)
+    for value in (two[None], two.to("meta"), two + 1j):
+        with pytest.raises(init.InvalidTypeError, match=r"^std must be a real number, got Tensor"):
+            scalar("std", value)
+
+
+@pytest.mark.parametrize(
+    "value", ["2", b"2", np.array("2"), None, [2.0], np.ones(1), 10**400], ids=lambda value: str(value)[:9]
+)
 def test_what_is_no_real_number(value):
     with pytest.raises(init.InvalidTypeError, match=r"^std must be a real number, got"):
         scalar("std", value)

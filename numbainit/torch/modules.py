@@ -100,6 +100,8 @@ def initialize(
     _check(module)
     check_whole(module, "initialize")
     if isinstance(rules, Recipe):
+        if variables:
+            raise InvalidValueError(f"a recipe has numbers and no variables, got {shown(variables)}: pass its rules")
         _check_shapes(named_tensors(module))
         rules.apply(module, generator)
         return module

@@ -104,12 +104,22 @@ def _showing(module: torch.nn.Module, name: str, compute: Callable[[Any], torch.
 
 
 def fit(computed: Computed, tensors: Mapping[str, torch.Tensor], path: str, root: Generator) -> None:
-    """Make what depends on a weight fit to it: the vectors of a spectral norm, and the weight where it is kept."""
+    """Make what depends on a weight fit to it: directions of zeros, vectors of a spectral norm, the weight if kept."""
     with torch.no_grad():
+        if computed.norm is not None:
+            _point(tensors[path + computed.direction], computed.axis)
         if computed.vectors is not None:
             _fit_vectors(computed, tensors, path, root)
     if computed.show is not None:
         computed.show()
+
+
+def _point(direction: torch.Tensor, axis: int | None) -> None:
+    """What is all 0 has no direction, and would become 0 / 0: of a norm of 0 any will do."""
+    axes = [at for at in range(direction.ndim) if axis is None or at != axis % direction.ndim]
+    largest = direction.abs()
+    if direction.numel():
+        direction.masked_fill_((largest.amax(axes, keepdim=True) if axes else largest) == 0, 1)
 
 
 def _fit_vectors(computed: Computed, tensors: Mapping[str, torch.Tensor], path: str, root: Generator) -> None:

@@ -330,6 +330,12 @@ def test_a_module_that_holds_itself():
     np.testing.assert_array_equal(inner.weight.detach().numpy(), init.normal((2, 2), std=0.02, generator=g))
 
 
+def test_a_recipe_takes_no_variables():
+    recipe = default().recipe(nn.Linear(2, 2))
+    with pytest.raises(init.InvalidValueError, match="a recipe has numbers and no variables"):
+        initialize(nn.Linear(2, 2), recipe, generator=0, variables={"layers": 3})
+
+
 def test_a_refusal_names_the_parameter():
     module = nn.Sequential(nn.Linear(3, 4), nn.Conv2d(3, 4, 3))
     with pytest.raises(

@@ -1,5 +1,7 @@
 """Modules that compute their weight from other tensors → the weight has the values asked for, or they are refused."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,18 @@ def test_weight_norm_gives_the_weight_that_there_is_without(norm, dim, layer):
     x = torch.randn(2, 8, *[5] * (plain[0].weight.ndim - 2))
     torch.testing.assert_close(module(x), plain(x))
     assert all(parameter.is_leaf and parameter.requires_grad for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("dim", [0, 1, None])
+@pytest.mark.parametrize("norm", [new_norm, old_norm])
+def test_weights_of_zeros_under_weight_norm(norm, dim):
+    padded = nn.Embedding(5, 3, padding_idx=1)
+    zeros, tall, dirac = nn.Linear(3, 4), nn.Linear(2, 5), nn.Conv1d(2, 5, 3)
+    for layer, name in ((padded, "normal"), (zeros, "zeros"), (tall, "eye"), (dirac, "dirac")):
+        normed = initialize(norm(copy.deepcopy(layer), dim=dim), Initializer(name), generator=3)
+        plain = initialize(layer, Initializer(name), generator=3)
+        np.testing.assert_allclose(array(normed.weight), array(plain.weight), rtol=1e-6, atol=0)
+        assert all(torch.isfinite(one).all() for one in normed.parameters())
 
 
 @pytest.mark.parametrize("layer", LAYERS)

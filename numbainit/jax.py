@@ -127,8 +127,9 @@ class Initializer:
         shape : sequence of ints
         dtype : dtype
             As for :func:`numbainit.normal`; None and float64 mean float32 unless ``jax_enable_x64`` is on.
-        out_sharding : jax.sharding.Sharding, optional
-            Each device's shard is made alone. Inside of ``jax.jit`` a NamedSharding.
+        out_sharding : jax.sharding.Sharding or PartitionSpec, optional
+            Each device's shard is made alone. Inside of ``jax.jit`` a NamedSharding. A spec is one of the mesh that
+            ``jax.set_mesh`` has set.
 
         Raises
         ------
@@ -138,8 +139,11 @@ class Initializer:
         """
         sizes, width = checked_shape(shape), _checked_dtype(dtype)
         words = _words(key) if self.initializer.draws else jnp.zeros(2, np.uint32)
+        is_traced = isinstance(words, jax.core.Tracer)
+        if isinstance(out_sharding, jax.sharding.PartitionSpec):
+            out_sharding = _of_the_mesh(out_sharding, is_traced)
         sharding = None if out_sharding is None else self._checked_sharding(out_sharding, sizes)
-        if isinstance(words, jax.core.Tracer):
+        if is_traced:
             return self._traced(words, sizes, width, sharding)
         if sharding is not None:
             return self._shards(words, sizes, width, sharding)
@@ -223,6 +227,16 @@ class Initializer:
 
         result = jax.ShapeDtypeStruct(cut, dtype)
         return jax.pure_callback(fill, result, words, *places, vmap_method="expand_dims")
+
+
+def _of_the_mesh(spec: "jax.sharding.PartitionSpec", is_traced: bool) -> "jax.sharding.NamedSharding":
+    mesh: Any = jax.sharding.get_abstract_mesh() if is_traced else jax.sharding.get_mesh()
+    if mesh.empty:
+        raise InvalidTypeError(
+            "out_sharding must be a jax.sharding.Sharding, got a PartitionSpec and no mesh: use "
+            "jax.sharding.NamedSharding(mesh, spec), or set one by jax.set_mesh(mesh)"
+        )
+    return jax.sharding.NamedSharding(mesh, spec)
 
 
 def generator(key: Any) -> Generator:

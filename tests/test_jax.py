@@ -369,6 +369,9 @@ for kind in jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit:
         for sharding in (None, here):
             make = jax.vmap(lambda key: nj.normal()(key, shape, out_sharding=sharding))
             assert (np.asarray(jax.jit(make)(keys)) == want).all(), (kind, sharding)
+        for make in (nj.normal(), jax.jit(nj.normal(), static_argnums=(1, 2, 3))):
+            made = make(keys[1], shape, "float32", P("x", "y"))
+            assert made.sharding.is_equivalent_to(here, 2) and (np.asarray(made) == want[1]).all()
         alone = jax.jit(lambda key: nj.normal()(key, shape), out_shardings=here)(keys[1])
         assert alone.sharding.is_equivalent_to(here, 2) and (np.asarray(alone) == want[1]).all()
 mesh = cut.mesh
@@ -377,7 +380,9 @@ assert nj.normal()(key, (5,), out_sharding=one).sharding == one
 for call, text in [
     (lambda: jax.jit(lambda key: nj.orthogonal()(key, shape, out_sharding=cut))(key), "no part of an orthogonal"),
     (lambda: nj.orthogonal()(key, shape, out_sharding=cut), "no part of an orthogonal"),
-    (lambda: nj.normal()(key, shape, out_sharding=P("x")), "must be a jax.sharding.Sharding, got"),
+    (lambda: nj.normal()(key, shape, out_sharding="x"), "must be a jax.sharding.Sharding, got"),
+    (lambda: nj.normal()(key, shape, out_sharding=P("x")), "got a PartitionSpec and no mesh"),
+    (lambda: jax.jit(lambda key: nj.normal()(key, shape, out_sharding=P("x")))(key), "got a PartitionSpec and no mesh"),
     (lambda: jax.jit(lambda key: nj.normal()(key, shape, out_sharding=one))(key), "must be a jax.sharding.NamedShar"),
     (lambda: nj.normal(std=-1)(key, shape, out_sharding=cut), "std must be >= 0"),
 ]:

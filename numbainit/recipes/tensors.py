@@ -256,10 +256,16 @@ def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, .
 
 
 def _of_jax(array: np.ndarray, like: Any) -> Any:
-    """A JAX array, where the old one lies; ``like`` may be a ShapeDtypeStruct, which lies nowhere."""
+    """A JAX array, where the old one lies; ``like`` may be a ShapeDtypeStruct, which lies nowhere.
+
+    Its mesh may be one without devices: those of the mesh that ``jax.set_mesh`` has set, if it has.
+    """
     import jax
 
-    sharding = getattr(like, "sharding", None)
+    sharding: Any = getattr(like, "sharding", None)
+    if isinstance(getattr(sharding, "mesh", None), jax.sharding.AbstractMesh):
+        mesh: Any = jax.sharding.get_mesh()
+        sharding = None if mesh.empty else jax.sharding.NamedSharding(mesh, sharding.spec)
     return jax.numpy.asarray(array) if sharding is None else jax.device_put(array, sharding)
 
 

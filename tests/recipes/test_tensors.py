@@ -178,6 +178,39 @@ def test_modules_of_nnx_are_filled_under_their_paths():
     np.testing.assert_array_equal(np.asarray(shapes.layers[1].kernel[...]), drawn("layers.1.kernel", (3, 3)))
 
 
+SHARDED = """
+import os
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+import jax, numpy as np, numbainit as init
+from flax import nnx
+from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+from numbainit.recipes import load
+want = init.lecun_truncated_normal((8, 12), layout="IO", generator=init.Generator(7).fold_in("kernel"))
+for kind in AxisType.Auto, AxisType.Explicit:
+    mesh = jax.make_mesh((2, 2), ("a", "b"), axis_types=(kind,) * 2)
+    kernel = nnx.with_partitioning(nnx.initializers.zeros, ("a", "b"))
+    with jax.set_mesh(mesh):
+        model = nnx.eval_shape(lambda: nnx.Linear(8, 12, kernel_init=kernel, rngs=nnx.Rngs(0)))
+        recipe = load("flax-default").recipe(model)
+        made = recipe.apply(model, generator=7).kernel[...]
+        tree = {"kernel": jax.ShapeDtypeStruct((8, 12), "float32", sharding=NamedSharding(mesh.abstract_mesh, P("b")))}
+        leaf = recipe.apply(tree, generator=7)["kernel"]
+    assert made.sharding.is_equivalent_to(NamedSharding(mesh, P("a", "b")), 2), made.sharding
+    assert leaf.sharding.is_equivalent_to(NamedSharding(mesh, P("b")), 2), leaf.sharding
+    assert (np.asarray(made) == want).all() and (np.asarray(leaf) == want).all()
+    assert len(recipe.apply(tree, generator=7)["kernel"].sharding.device_set) == 1
+"""
+
+
+@pytest.mark.full
+def test_shapes_with_shardings_become_sharded_arrays():
+    for name in ("jax", "flax"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+    done = subprocess.run([sys.executable, "-c", SHARDED], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+
+
 # ---- Keras ----
 
 

@@ -17,6 +17,7 @@ from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.maths.stream import STREAM
 from numbainit.recipes import Fill, Recipe, Rules, Tensor, Weight, load
+from numbainit.recipes.carried import received
 
 _OURS = ("numbainit", "stream", "seed", "rules")
 
@@ -129,15 +130,14 @@ def _said(found: Collection, said: Mapping[str, str], seed: int | None) -> Origi
         seed = int(said["seed"]) if seed is None else seed
         label = str(rules.get("recipe") or rules.get("init") or "rules")
         recipe = _of_table(found, rules) if "table" in rules else _of_laws(found, rules["laws"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = error if isinstance(error, (InvalidValueError, InvalidTypeError)) else repr(error)
         raise InvalidValueError(f"{wrong} cannot be read: {reason}; give the recipe and the seed") from None
     return Origin(recipe, seed, label)
 
 
 def _of_table(found: Collection, rules: Mapping[str, Any]) -> Recipe:
-    table = Rules.from_json(json.dumps(rules["table"]))
-    return table.plan(_tensors(found), rules.get("variables")).recipe
+    return received(rules["table"]).plan(_tensors(found), rules.get("variables")).recipe
 
 
 def _of_laws(found: Collection, laws: list[Mapping[str, Any]]) -> Recipe:

@@ -1,7 +1,6 @@
 """``--init`` and its arguments, or ``--recipe`` and ``--set`` → rules; with parameters, a plan."""
 
 import argparse
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from numbainit.errors import InvalidValueError
 from numbainit.files.headers import Parameter
 from numbainit.initializers import Initializer, checked_name, needed, taking
 from numbainit.recipes import Tensor, default, load
+from numbainit.recipes.carried import carried
 from numbainit.recipes.filling import check
 from numbainit.recipes.planning import Plan
 from numbainit.recipes.steps import Fill
@@ -98,7 +98,7 @@ class Choice:
 
     def to_dict(self, plan: Plan) -> dict[str, Any]:
         """All that is needed to make it again, as JSON has it."""
-        facts: dict[str, Any] = {"variables": plan.variables, "table": json.loads(self.rules.to_json())}
+        facts: dict[str, Any] = {"variables": plan.variables, "table": carried(self.rules, plan.recipe)}
         if self.chosen is None:
             return {"recipe": self.name, **facts}
         said = self.chosen.to_dict(defaults=True)

@@ -10,7 +10,7 @@ from numbainit.command.shapes import add_shapes, read_shapes
 from numbainit.recipes import Rules
 from numbainit.recipes.folding import folded
 from numbainit.recipes.plain import std_of_weight
-from numbainit.recipes.planning import Plan
+from numbainit.recipes.planning import Plan, UntakenError, folded_names
 from numbainit.recipes.written import weight_to_dict
 
 _BETWEEN = "\t"  # columns, in the one text that is folded
@@ -35,7 +35,11 @@ def add(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     terminal.need_extra()
     choice = choosing.Choice(arguments)
-    plan = choice.plan(read_shapes(arguments.shapes))
+    try:
+        plan = choice.plan(read_shapes(arguments.shapes))
+    except UntakenError as error:
+        print(_untaken(choice, error, arguments.json), flush=True)
+        raise
     if arguments.json:
         print(json.dumps(_as_json(choice, plan)), flush=True)
     else:
@@ -43,6 +47,14 @@ def _run(arguments: argparse.Namespace) -> int:
     for warning in plan.warnings:
         terminal.warn(warning)
     return 0
+
+
+def _untaken(choice: choosing.Choice, error: UntakenError, as_json: bool) -> str:
+    """All parameters that no rule takes: the message is too short for many."""
+    if as_json:
+        rows = [{"name": one.name, "shape": list(one.shape), "dtype": one.dtype} for one in error.tensors]
+        return json.dumps({"recipe": choice.name, "untaken": rows})
+    return "\n".join(["no rule takes", *(f"{name}  {shape}" for name, shape in folded_names(error.tensors))])
 
 
 def _as_json(choice: choosing.Choice, plan: Plan) -> dict[str, Any]:

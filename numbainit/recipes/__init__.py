@@ -2,9 +2,22 @@
 
 from numbainit.recipes.difference import Difference
 from numbainit.recipes.library import load, names
+from numbainit.recipes.planning import UntakenError
 from numbainit.recipes.recipe import Recipe
 from numbainit.recipes.steps import Change, Fill, Formula, Weight
 from numbainit.recipes.table import Rules
 from numbainit.recipes.tensors import Tensor
 
-__all__ = ["Change", "Difference", "Fill", "Formula", "Recipe", "Rules", "Tensor", "Weight", "load", "names"]
+__all__ = [
+    "Change",
+    "Difference",
+    "Fill",
+    "Formula",
+    "Recipe",
+    "Rules",
+    "Tensor",
+    "UntakenError",
+    "Weight",
+    "load",
+    "names",
+]

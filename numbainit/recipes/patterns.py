@@ -3,8 +3,13 @@
 In a glob ``*`` stands for any characters, dots too, ``?`` for one, ``[ab]`` for one of some, ``[!ab]`` for any other
 one; a leading ``*.`` stands for nothing, too, so that ``*.wte.weight`` takes ``wte.weight``. Where a number is asked
 for, ``{}`` is one. The slashes of TensorFlow's names count as dots.
+
+To look for a glob takes at most the product of its length and that of the name, unless a ``{}`` stands beside what
+may be a digit: between two stars the first fit is the right one, and is never looked for again. Regular expressions are
+Python's, and may take for ever.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +18,7 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.weights.numbers import is_text
 
 _NUMBER = "{}"
+_DIGIT, _SOME_DIGITS = r"\d", r"\d+?"
 _DIGITS = re.compile(r"\d+")
 _SPECIAL = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|\{\}")
 
@@ -50,6 +56,11 @@ class Pattern:
         return not self._is_regex and not re.search(r"[\d?[{]", self.text)
 
     @property
+    def is_exact(self) -> bool:
+        """Whether it takes one name alone."""
+        return not self._is_regex and not _SPECIAL.search(self.text)
+
+    @property
     def has_number(self) -> bool:
         return _NUMBER in self.text
 
@@ -60,8 +71,12 @@ class Pattern:
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
         """The numbers of a name that stand where the glob has ``{}``; None for a name that does not fit."""
-        found = self._matches(name)
+        found = self._counts.fullmatch(name) if self.takes(name) else None
         return None if found is None else tuple(map(int, found.groups()))
+
+    @functools.cached_property
+    def _counts(self) -> re.Pattern[str]:
+        return re.compile(_counting(dotted(self.text)), re.DOTALL)
 
 
 def ignored(names: Any) -> Callable[[str], bool]:
@@ -85,6 +100,18 @@ def dotted(name: str) -> str:
     return name.replace("/", ".")
 
 
+def exactly(name: str) -> str:
+    """The glob that takes one name alone.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.patterns import exactly
+    >>> exactly("h.0.w"), exactly("a*[b]{}")
+    ('h.0.w', 'a[*][[]b][{]}')
+    """
+    return re.sub(r"[*?[{]", r"[\g<0>]", dotted(name))
+
+
 class Names:
     """A name → which rows of a table take it. Names that differ by numbers are asked about once, where rows allow.
 
@@ -96,7 +123,12 @@ class Names:
     """
 
     def __init__(self, rows: Sequence[Sequence[Pattern]]) -> None:
-        pairs = [(number, pattern) for number, patterns in enumerate(rows) for pattern in patterns]
+        every = [(number, pattern) for number, patterns in enumerate(rows) for pattern in patterns]
+        self._exact: dict[str, list[int]] = {}
+        for number, pattern in every:
+            if pattern.is_exact:
+                self._exact.setdefault(dotted(pattern.text), []).append(number)
+        pairs = [pair for pair in every if not pair[1].is_exact]
         self._blind = [pair for pair in pairs if pair[1].is_blind]
         self._seeing = [pair for pair in pairs if not pair[1].is_blind]
         self._known: dict[str, list[int]] = {}
@@ -108,7 +140,7 @@ class Names:
         blind = self._known.get(kind)
         if blind is None:
             blind = self._known[kind] = _taking(self._blind, name)
-        seeing = _taking(self._seeing, name)
+        seeing = self._exact.get(name, []) + _taking(self._seeing, name)
         return sorted({*blind, *seeing}) if seeing else blind
 
 
@@ -126,19 +158,46 @@ def _ends(glob: str) -> tuple[str, str]:
 
 
 def _translated(glob: str) -> str:
-    start, pieces, at = "", [], 0
-    if glob.startswith("*."):
-        start, at = "(?:.*[.])?", 2
-    for special in _SPECIAL.finditer(glob, at):
-        pieces += [re.escape(glob[at : special.start()]), _special(special.group())]
+    """A regular expression that never looks twice, as that of :mod:`fnmatch`.
+
+    What stands between two stars is found at its first place, with the shortest numbers: any other fit ends later, and
+    leaves less to the rest.
+    """
+    begins = "(?:.*?[.])??" if glob.startswith("*.") else ""
+    first, *rest = _between_stars(glob[2:] if begins else glob, _SOME_DIGITS)
+    if not rest:
+        return begins + first
+    *middle, last = map(_after_a_star, rest)
+    return f"(?>{begins}{first})" + "".join(f"(?>.*?{one})" for one in middle) + f".*{last}"
+
+
+def _after_a_star(text: str) -> str:
+    """The star takes all digits of a number but one: else they would be looked at again from each of them on."""
+    return _DIGIT + text.removeprefix(_SOME_DIGITS) if text.startswith(_SOME_DIGITS) else text
+
+
+def _counting(glob: str) -> str:
+    """A regular expression whose groups are the numbers; stars take as much as they can, the first ones first."""
+    begins = "(?:.*[.])?" if glob.startswith("*.") else ""
+    return begins + ".*".join(_between_stars(glob[2:] if begins else glob, r"(\d+)"))
+
+
+def _between_stars(glob: str, number: str) -> list[str]:
+    """Regular expressions of what stands before the first star, between the stars, after the last."""
+    found, at = [""], 0
+    for special in _SPECIAL.finditer(glob):
+        found[-1] += re.escape(glob[at : special.start()])
         at = special.end()
-    return start + "".join(pieces) + re.escape(glob[at:])
+        if special[0].startswith("*"):
+            found.append("")
+        else:
+            found[-1] += number if special[0] == _NUMBER else _special(special[0])
+    found[-1] += re.escape(glob[at:])
+    return found
 
 
 def _special(text: str) -> str:
-    if text == _NUMBER:
-        return r"(\d+)"
-    if text.startswith("["):
-        inner = text[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
-        return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
-    return "." if text == "?" else ".*"
+    if text == "?":
+        return "."
+    inner = text[1:-1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+    return f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"

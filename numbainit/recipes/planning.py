@@ -38,6 +38,39 @@ class Plan(NamedTuple):
     warnings: tuple[str, ...]
 
 
+class UntakenError(InvalidValueError):
+    """No rule takes some parameters; the message may be too short for all of them.
+
+    Attributes
+    ----------
+    tensors : tuple of Tensor
+        All of them, in the order of the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbainit.recipes import Rules, UntakenError
+    >>> rules = Rules([{"match": "*.bias", "initializer": "zeros"}])
+    >>> try:
+    ...     rules.recipe({"fc.weight": np.empty((4, 3)), "fc.bias": np.empty(4)})
+    ... except UntakenError as error:
+    ...     print([tensor.name for tensor in error.tensors])
+    ['fc.weight']
+    """
+
+    def __init__(self, label: str, tensors: Sequence[Tensor]) -> None:
+        listed = "; ".join(f"{name} {shape}" for name, shape in folded_names(tensors))
+        many = "1 parameter" if len(tensors) == 1 else f"{len(tensors)} parameters"
+        super().__init__(
+            f"{label}no rule takes {many}: {listed}: add rules, or one for '*' at the end; numbainit plan and "
+            "UntakenError.tensors have all names"
+        )
+        self.label, self.tensors = label, tuple(tensors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.label, self.tensors)
+
+
 class Planning:
     """Rules that look for their tensors; ``name`` is what messages call them."""
 
@@ -89,11 +122,7 @@ class Planning:
     def _check_all_taken(self, tensors: Sequence[Tensor], rows: Mapping[str, int | None]) -> None:
         lost = [tensor for tensor in tensors if tensor.is_parameter and rows[tensor.name] is None]
         if lost:
-            listed = "; ".join(f"{name} {shape}" for name, shape in _folded(lost))
-            many = "1 parameter" if len(lost) == 1 else f"{len(lost)} parameters"
-            raise InvalidValueError(
-                f"{self._label}no rule takes {many}: {listed}: add rules, or one for '*' at the end"
-            )
+            raise UntakenError(self._label, lost)
 
     def _warnings(self, tensors: Sequence[Tensor], rows: Mapping[str, int | None]) -> Iterator[str]:
         used = set(rows.values())
@@ -103,11 +132,11 @@ class Planning:
             yield f"{self._label}rules that take nothing: {labels}"
         for row, rule in enumerate(self._rules, 1):
             if rule.warn and row in used:
-                mine = _folded([tensor for tensor in tensors if rows[tensor.name] == row])
+                mine = folded_names([tensor for tensor in tensors if rows[tensor.name] == row])
                 yield f"{self._label}{', '.join(name for name, _ in mine)} {rule.warn}"
 
 
-def _folded(tensors: Sequence[Tensor]) -> list[tuple[str, str]]:
-    """Names and shapes."""
+def folded_names(tensors: Sequence[Tensor]) -> list[tuple[str, str]]:
+    """Names and shapes; those of names that differ by numbers once."""
     rows = folded((tensor.name, str(list(tensor.shape)), "") for tensor in tensors)
     return [(name, shape) for name, shape, _ in rows]

@@ -120,6 +120,22 @@ def test_warnings_go_to_the_standard_error(tmp_path, capsys):
     assert json.loads(out)["parameters"] == 1
 
 
+def test_all_that_no_rule_takes(files, capsys):
+    shapes, rules, _ = files
+    few = rules.with_name("few.toml")
+    few.write_text(Rules([{"match": "h.0.*", "initializer": "zeros"}], name="few").to_toml())
+    assert run("plan", shapes, "--recipe", few) == 2
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert out.startswith("no rule takes\nh.{1..7}.up.weight  [16, 4]\n")
+    assert run("plan", shapes, "--recipe", few, "--json") == 2
+    out, err = capsys.readouterr()
+    facts = json.loads(out)
+    assert facts["recipe"] == str(few)
+    lost = {one["name"]: one["shape"] for one in facts["untaken"]}
+    assert lost == {name: one["shape"] for name, one in SHAPES.items() if not name.startswith("h.0.")}
+
+
 # ---- recipes ----
 
 

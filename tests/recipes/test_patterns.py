@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.recipes.patterns import Names, Pattern, ignored
+from numbainit.recipes.patterns import Names, Pattern, exactly, ignored
 
 NAMES = st.text("ab.01_", max_size=8)
 GLOBS = st.text("ab.01_*?", min_size=1, max_size=6)
@@ -29,6 +29,27 @@ def test_rows_are_those_that_take_a_name(globs, names):
     found = Names(rows)
     for name in names * 2:
         assert found.rows(name) == [at for at, row in enumerate(rows) if any(one.takes(name) for one in row)]
+
+
+PIECES = {"*": ".*", "?": ".", "{}": r"\d+", "[a1]": "[a1]", "[!1]": "[^1]", "a": "a", "1": "1", ".": r"\."}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(list(PIECES)), min_size=1, max_size=8), st.text("a1.", max_size=9))
+def test_globs_that_never_look_twice_take_what_all_ways_together_take(pieces, name):
+    """Against a regular expression that tries them all."""
+    every = "".join(PIECES[piece] for piece in pieces)
+    if pieces[:2] == ["*", "."]:
+        every = "(.*[.])?" + "".join(PIECES[piece] for piece in pieces[2:])
+    assert Pattern("".join(pieces)).takes(name) is (re.fullmatch(every, name) is not None)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text("ab.*?[]{}!^-1/", min_size=1, max_size=8), st.text("ab.*?[]{}!^-1", max_size=8))
+def test_exactly_one_name(name, other):
+    glob = Pattern(exactly(name))
+    assert glob.takes(name.replace("/", "."))
+    assert glob.takes(other) is (other == name.replace("/", "."))
 
 
 @pytest.mark.parametrize(

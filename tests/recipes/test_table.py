@@ -11,7 +11,7 @@ import pytest
 
 import numbainit as init
 from numbainit.errors import InvalidTypeError, InvalidValueError
-from numbainit.recipes import Recipe, Rules, Tensor, load
+from numbainit.recipes import Recipe, Rules, Tensor, UntakenError, load
 from numbainit.recipes.patterns import Pattern
 
 GPT = Rules(
@@ -326,9 +326,22 @@ def test_layouts_of_every_rank():
 def test_all_parameters_that_no_rule_takes_are_listed():
     shapes = SHAPES | {f"model.h.{n}.router": (2, 2, 2) for n in range(8)} | {"extra": (3,)}
     with pytest.raises(
-        InvalidValueError, match=r"gpt: no rule takes 9 parameters: model\.h\.\{0..7\}\.router \[2, 2, 2\]; extra \[3\]"
-    ):
+        UntakenError, match=r"gpt: no rule takes 9 parameters: model\.h\.\{0..7\}\.router \[2, 2, 2\]; extra \[3\]: add"
+    ) as found:
         GPT.recipe(tensors(shapes))
+    lost = [one for one in tensors(shapes) if one.name not in SHAPES]
+    assert isinstance(found.value, InvalidValueError)
+    assert list(found.value.tensors) == lost
+    again = pickle.loads(pickle.dumps(found.value))
+    assert (again.tensors, str(again)) == (found.value.tensors, str(found.value))
+
+
+def test_more_parameters_than_a_message_has_room_for():
+    lost = [Tensor(chr(97 + n) * 20, (n,), "float32") for n in range(26)]
+    with pytest.raises(UntakenError, match="add rules, or one for '\\*' at the end; numbainit plan") as found:
+        Rules([{"match": "*.bias", "initializer": "zeros"}]).recipe(lost)
+    assert len(str(found.value)) <= 500
+    assert list(found.value.tensors) == lost
 
 
 def test_buffers_that_no_rule_takes_are_left():

@@ -20,7 +20,8 @@ from numbainit.auditing.pieces import counts
 from numbainit.auditing.provenance import Provenance
 from numbainit.auditing.records import DIFFERS, EXACT, FITS, Audit, Record
 from numbainit.errors import InvalidValueError
-from numbainit.files.stored import Collection, Stored, open_stored
+from numbainit.files.reading.source import open_stored
+from numbainit.files.reading.stored import Collection, Stored
 from numbainit.recipes import Weight
 
 EXPECTATIONS = ("trained", "exact")
@@ -44,8 +45,9 @@ def audit(
     Parameters
     ----------
     source : path, mapping or model
-        A file (.safetensors, .npz; .pt, .pth, .bin where torch is installed), a folder or an index of shards, a mapping
-        from names to arrays, a model with ``state_dict``.
+        A file (.safetensors, .npz, .npy; .zarr where zarr, .pt, .pth, .bin where torch is installed), a folder or an
+        index of shards, a folder with the files of all ranks, a mapping from names to arrays, a model with
+        ``state_dict``.
     recipe : str, path, Recipe, Rules or Initializer, optional
         How it should have been made; None: what the metadata of ``numbainit init`` says, if there is any.
     seed : int, optional

@@ -9,7 +9,7 @@ import numpy as np
 
 from numbainit.auditing.figures import Figures
 from numbainit.auditing.pieces import matrix_shape
-from numbainit.files.stored import Stored
+from numbainit.files.reading.stored import Stored
 
 _SHARES = (2, 3, 4, 6, 8, 16, 32, 64)
 _MANY_DENORMALS = 0.5  # of all elements: the moments of optimizers have some

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from numbainit.auditing.pieces import as_float, counts, matrix_shape
-from numbainit.files.stored import Stored
+from numbainit.files.reading.stored import Stored
 
 HEAD = 1 << 20  # elements that are kept for the spectrum: 4 MB
 PAGE = 4096  # bytes

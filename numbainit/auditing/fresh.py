@@ -12,7 +12,7 @@ import numpy as np
 
 from numbainit.auditing.figures import Figures
 from numbainit.auditing.laws import Component, Law, _chi_square, _edges, histogram
-from numbainit.files.stored import Stored
+from numbainit.files.reading.stored import Stored
 
 FAMILY = 1e-3  # the probability that any tensor of an untrained checkpoint is called trained
 TESTS = 10  # p-values of a tensor

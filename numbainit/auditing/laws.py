@@ -12,7 +12,7 @@ import numpy as np
 
 from numbainit.auditing.figures import Figures
 from numbainit.auditing.pieces import as_float, counts
-from numbainit.files.stored import Stored
+from numbainit.files.reading.stored import Stored
 from numbainit.initializers import Initializer
 from numbainit.recipes import Change, Fill, Formula, Weight
 from numbainit.recipes.plain import in_numbers, std_of

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, suggestion
-from numbainit.files.stored import Collection
+from numbainit.files.reading.stored import Collection
 from numbainit.generator import Generator
 from numbainit.initializers import Initializer
 from numbainit.maths.stream import STREAM

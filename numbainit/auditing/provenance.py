@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numbainit.auditing.pieces import Box, as_float, boxes, counts, sizes
-from numbainit.files.stored import Stored
+from numbainit.files.reading.stored import Stored
 from numbainit.generator import Generator
 from numbainit.memory.dtypes import small_dtype
 from numbainit.recipes import Fill, Formula, Weight

@@ -10,7 +10,7 @@ from numbainit.auditing.audit import EXPECTATIONS, audit
 from numbainit.auditing.records import EXACT, Audit, Record
 from numbainit.command import choosing, terminal
 from numbainit.errors import InvalidValueError
-from numbainit.files.stored import open_stored
+from numbainit.files.reading.source import open_stored
 from numbainit.pictures import style
 
 _ROWS = 20  # of the table
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "checkpoint", metavar="FILE|FOLDER|INDEX", help=".safetensors, .npz, .pt, .bin; shards; an index"
+        "checkpoint", metavar="FILE|FOLDER|INDEX", help=".safetensors, .npz, .npy, .zarr, .pt, .bin; shards; an index"
     )
     choosing.add_options(parser)
     parser.add_argument("--seed", type=terminal.seed, metavar="N", help="that it was made with (default: as it says)")

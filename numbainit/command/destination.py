@@ -15,7 +15,7 @@ from numbainit.files.filling import Fill
 from numbainit.files.headers import Parameter
 from numbainit.files.outputs import Output, check_folder, check_output
 from numbainit.files.pieces import whole
-from numbainit.files.shapes import is_text
+from numbainit.files.reading.shapes import may_be_replaced
 from numbainit.files.sharded import Shard, by_rank, by_size, names_by_rank
 from numbainit.files.writing import See, prepared, write
 
@@ -125,11 +125,13 @@ def _check_options(arguments: argparse.Namespace) -> None:
 
 def _check_input(shapes: str, output: Output) -> None:
     try:
-        same = os.path.samefile(shapes, output.path) and is_text(shapes)
+        same = os.path.samefile(shapes, output.path) and not may_be_replaced(shapes)
     except OSError:
         return
     if same:
-        raise InvalidValueError(f"output {output.path}: this is the JSON text that was read; name another file")
+        raise InvalidValueError(
+            f"output {output.path}: this was read, and is no .safetensors, .npz or .npy file; name another file"
+        )
 
 
 class _Cut:

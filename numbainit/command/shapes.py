@@ -5,7 +5,7 @@ import os
 
 from numbainit.errors import InvalidValueError
 from numbainit.files.headers import Parameter, parse_header
-from numbainit.files.shapes import read_parameters
+from numbainit.files.reading.shapes import read_parameters
 from numbainit.recipes import models
 
 
@@ -14,8 +14,8 @@ def add_shapes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "shapes",
         metavar="SHAPES",
-        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors, .npz or .npy file (only "
-        "headers are read), a sharded checkpoint's index or folder, or a JSON header: "
+        help=f"a built-in model ({', '.join(models.builtin_names())}), a .safetensors, .npz, .npy, .zarr or .pt file "
+        "(only headers are read), a sharded checkpoint's index or folder, or a JSON header: "
         '{"name": {"dtype": "F32", "shape": [768, 2304]}, ...}',
     )
 

@@ -27,6 +27,7 @@ FLOATS = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"} | {
     name.lower(): name for name in _ML_DTYPES if name.startswith("F8")
 }
 _OF_NUMPY = {np.dtype(text): name for name, text in _NUMPY.items()}
+_OF_ML_DTYPES = {text: name for name, text in _ML_DTYPES.items()}
 
 
 def numpy_dtype(name: str) -> np.dtype:
@@ -82,8 +83,8 @@ def why_not_filled(name: str) -> str | None:
 
 
 def of_numpy(dtype: np.dtype) -> str:
-    """How safetensors spells a dtype of NumPy, whatever its byte order."""
-    name = _OF_NUMPY.get(dtype.newbyteorder("<"))
+    """How safetensors spells a dtype of NumPy, whatever its byte order, or of ml_dtypes."""
+    name = _OF_NUMPY.get(dtype.newbyteorder("<")) or _OF_ML_DTYPES.get(dtype.name)
     if name is None:
         hint = " (so NumPy's files hold bfloat16 and float8, and do not say which)" if dtype.kind == "V" else ""
         known = ", ".join(one.name for one in _OF_NUMPY)

@@ -7,12 +7,15 @@ a few runs; and a piece is small enough to be still in a cache when it is writte
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from numbainit.files.headers import Parameter
 from numbainit.weights.blocks import Block
 
 RUN = 1 << 22  # bytes that are filled at once, by one thread: one large piece, or many small ones
 MOST_IN_A_RUN = 64  # so that small tensors are shared out, too
+
+Box: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # its shape and its start
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +99,23 @@ def pieces(part: Part, most: int = RUN) -> Iterator[Piece]:
         first += box.nbytes
 
 
-def boxes(shape: tuple[int, ...], most: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Boxes of at most so many elements that follow each other, by their shapes and starts; one if it is empty."""
+def boxes(shape: tuple[int, ...], most: int, chunks: tuple[int, ...] = ()) -> Iterator[Box]:
+    """Boxes of at most so many elements that follow each other; one if it is empty.
+
+    With the sizes of ``chunks`` along each axis, boxes end where these do, if they hold one.
+    """
     if math.prod(shape) <= most:
         yield shape, (0,) * len(shape)
         return
     rows, inner = shape[0], math.prod(shape[1:])
     if inner <= most:
         step = most // inner
+        step -= step % chunks[0] if chunks and step > chunks[0] else 0
         for row in range(0, rows, step):
             yield (min(step, rows - row), *shape[1:]), (row, *(0,) * (len(shape) - 1))
         return
     for row in range(rows):
-        for found, start in boxes(shape[1:], most):
+        for found, start in boxes(shape[1:], most, chunks[1:]):
             yield (1, *found), (row, *start)
 
 

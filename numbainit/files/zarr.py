@@ -18,7 +18,7 @@ class Zarr:
     """The format, for whole parameters; the metadata are the group's attributes."""
 
     def __init__(self, parts: Iterable[Part], metadata: Mapping[str, str]) -> None:
-        self.order, self._metadata, self._zarr = list(parts), dict(metadata), _zarr()
+        self.order, self._metadata, self._zarr = list(parts), dict(metadata), package()
         for part in self.order:
             _check(part)
         self.size = sum(part.nbytes for part in self.order)
@@ -60,8 +60,9 @@ def _check(part: Part) -> None:
         )
 
 
-def _zarr() -> Any:
+def package() -> Any:
+    """zarr, of the version that writes format 3."""
     try:
         return importlib.import_module("zarr")
     except ImportError as error:
-        raise MissingExtraError('a .zarr output needs zarr 3: pip install "numbainit[zarr]"') from error
+        raise MissingExtraError('a .zarr store needs zarr 3: pip install "numbainit[zarr]"') from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbainit.auditing.pieces import as_float, counts
 from numbainit.auditing.records import DIFFERS, EXACT, Audit, Record
-from numbainit.files.stored import Collection
+from numbainit.files.reading.stored import Collection
 from numbainit.pictures.style import Theme, picture
 
 _PANELS = 4  # laws that are drawn: those of the most elements

@@ -7,7 +7,7 @@ from scipy import stats
 from numbainit.auditing import pieces
 from numbainit.auditing.figures import figures
 from numbainit.auditing.pieces import boxes, sizes
-from numbainit.files.stored import open_stored
+from numbainit.files.reading.source import open_stored
 
 
 @pytest.fixture(params=[1 << 19, 1000, 37])

@@ -7,7 +7,7 @@ import numbainit as init
 from numbainit.auditing import fresh
 from numbainit.auditing.figures import figures
 from numbainit.auditing.fresh import ENOUGH, freshness
-from numbainit.files.stored import open_stored
+from numbainit.files.reading.source import open_stored
 
 SHAPES = [(128, 96), (16, 512), (512, 16), (32, 16, 3, 3), (5000,), (2, 2500)]
 LAWS = {

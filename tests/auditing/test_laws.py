@@ -8,7 +8,7 @@ import budget
 import numbainit as init
 from numbainit.auditing.figures import figures
 from numbainit.auditing.laws import _Places, between, fit, histogram, law_of, root_of
-from numbainit.files.stored import open_stored
+from numbainit.files.reading.source import open_stored
 from numbainit.recipes import Change, Fill, Weight
 
 SHAPE = (200, 100)

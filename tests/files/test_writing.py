@@ -24,7 +24,7 @@ from numbainit.files import failures, writing
 from numbainit.files.headers import Parameter
 from numbainit.files.outputs import check_output
 from numbainit.files.pieces import RUN, whole
-from numbainit.files.shapes import read_parameters
+from numbainit.files.reading.shapes import read_parameters
 
 MIXED = [
     Parameter("flag", (3,), "BOOL"),

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from numbainit.command.cli import main
 from numbainit.errors import InvalidValueError
 from numbainit.files.headers import Parameter
-from numbainit.files.shapes import is_text, read_parameters
+from numbainit.files.reading.shapes import may_be_replaced, read_parameters
+from numbainit.files.reading.source import open_stored
 
 
 def entry(shape, dtype="F32"):
@@ -111,7 +113,7 @@ def test_a_header_from_a_pipe(tmp_path):
 @pytest.mark.parametrize("name", ["folder", "folder.safetensors"])
 def test_a_folder_without_a_model(tmp_path, name):
     (tmp_path / name).mkdir()
-    with pytest.raises(InvalidValueError, match="is a folder without"):
+    with pytest.raises(InvalidValueError, match=r"is a folder that holds no checkpoint; wanted a \.safetensors"):
         read_parameters(tmp_path / name)
 
 
@@ -145,18 +147,22 @@ def test_a_sharded_checkpoint_by_its_folder_or_its_index(sharded, name):
     ]
 
 
-def test_a_folder_with_one_file(sharded):
+def test_a_folder_without_an_index_is_all_its_files(sharded):
     (sharded / "model.safetensors.index.json").unlink()
-    with pytest.raises(InvalidValueError, match=r"holds 2 safetensors files and no index \('model-00001.*name one"):
-        read_parameters(sharded)
+    assert {parameter.name for parameter in read_parameters(sharded)} == {"a", "b", "c", "stray"}
     (sharded / SECOND).unlink()
     assert {parameter.name for parameter in read_parameters(sharded)} == {"a", "b"}
+    (sharded / FIRST).rename(sharded / "one.safetensors")
+    (sharded / "two.safetensors").write_bytes((sharded / "one.safetensors").read_bytes())
+    with pytest.raises(InvalidValueError, match=r"'.' lies in 'one\.safetensors' and in 'two.*name one of the files"):
+        read_parameters(sharded)
 
 
 def test_a_folder_with_two_indices(sharded):
     _write_index(sharded, {"a": FIRST}, "other.safetensors.index.json")
-    with pytest.raises(InvalidValueError, match="holds 2 indices"):
-        read_parameters(sharded)
+    for read in (read_parameters, open_stored):
+        with pytest.raises(InvalidValueError, match=r"holds 2 indices \('model.*name one of them"):
+            read(sharded)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +175,86 @@ def test_a_folder_with_two_indices(sharded):
         ({"a": ".."}, "wanted files beside it"),
         ({"a": 3}, "weight_map"),
         ([FIRST], "weight_map"),
+        ({"a": "\x1b[31m" * 100}, "names 1 of 1 files that are not there"),
+        ({"\n" * 1000: FIRST}, "names tensors that its files do not hold"),
         ({}, "names no parameter"),
     ],
 )
 def test_wrong_indices(sharded, weight_map, match):
     _write_index(sharded, weight_map)
-    with pytest.raises(InvalidValueError, match=match):
-        read_parameters(sharded)
+    for read in (read_parameters, open_stored):
+        with pytest.raises(InvalidValueError, match=match) as error:
+            read(sharded)
+        assert len(str(error.value)) <= 500
+        assert str(error.value).isprintable()
+
+
+def test_a_tensor_in_two_files_is_that_of_the_one_that_the_index_names(sharded):
+    save_file({"a": np.full(4, 2, "f4"), "c": np.ones((5, 1), "f2")}, sharded / SECOND)
+    (values,) = open_stored(sharded).tensors["a"].pieces([4])
+    assert (values == 1).all()
+    _write_index(sharded, {"a": SECOND, "b": FIRST, "c": SECOND})
+    (values,) = open_stored(sharded).tensors["a"].pieces([4])
+    assert (values == 2).all()
+    assert sorted(one.name for one in read_parameters(sharded)) == ["a", "b", "c"]
+
+
+KEPT = {"a.w": ("BF16", (5, 3)), "b": ("F16", (7,)), "c.w": ("F32", (4, 6)), "n": ("I64", (2,))}
+
+
+@pytest.fixture
+def every(tmp_path):
+    """The same tensors as everything that is read."""
+    import ml_dtypes
+
+    dtypes = {"BF16": ml_dtypes.bfloat16, "F16": "f2", "F32": "f4", "I64": "i8"}
+    arrays = {name: np.ones(shape, dtypes[dtype]) for name, (dtype, shape) in KEPT.items()}
+    save_file(arrays, tmp_path / "m.safetensors")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    names = list(arrays)
+    files_of = {name: f"{n % 2}.safetensors" for n, name in enumerate(names)}
+    for file in set(files_of.values()):
+        save_file({name: arrays[name] for name in names if files_of[name] == file}, folder / file)
+    _write_index(folder, files_of)
+    known = {name: array for name, array in arrays.items() if array.dtype.name != "bfloat16"}
+    np.savez(tmp_path / "m.npz", **known)
+    np.save(tmp_path / "c.w.npy", arrays["c.w"])
+    header = {name: entry(list(shape), dtype) for name, (dtype, shape) in KEPT.items()}
+    (tmp_path / "m.json").write_text(json.dumps(header))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        *((name, [*KEPT]) for name in ("m.safetensors", "folder", "folder/model.safetensors.index.json", "m.json")),
+        ("m.npz", ["b", "c.w", "n"]),
+        ("c.w.npy", ["c.w"]),
+        pytest.param("m.zarr", ["b", "c.w", "n"], marks=pytest.mark.full),
+        pytest.param("m.pt", [*KEPT], marks=pytest.mark.full),
+    ],
+)
+def test_init_keeps_the_dtypes_of_what_is_read(every, capsys, source, names):
+    if source == "m.zarr":
+        pytest.importorskip("zarr", minversion="3", reason="zarr 3 is not installed")
+        assert main(["init", str(every / "m.npz"), "-o", str(every / source), "--dtype", "keep", "--json"]) == 0
+    if source == "m.pt":
+        torch = pytest.importorskip("torch", reason="torch is not installed")
+        dtypes = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32, "I64": torch.int64}
+        torch.save(
+            {name: torch.ones(shape, dtype=dtypes[dtype]) for name, (dtype, shape) in KEPT.items()}, every / source
+        )
+    out = every / "out.safetensors"
+    assert main(["plan", str(every / source)]) == 0
+    assert main(["init", str(every / source), "-o", str(out), "--dtype", "keep", "--seed", "7", "--json"]) == 0
+    found = {one.name: (one.dtype, one.shape) for one in read_parameters(out)}
+    assert found == {name: KEPT[name] for name in names}
+    capsys.readouterr()
+    assert main(["audit", str(out)]) == 0
+    assert capsys.readouterr().out.startswith(f"exact: all {len(names)} tensors")
+    assert main(["init", str(every / source), "-o", str(out), "--dtype", "f64", "--json"]) == 0
+    assert {one.dtype for one in read_parameters(out)} == {"F64"} | {"I64"} & {KEPT[name][0] for name in names}
 
 
 # ---- NumPy's files ----
@@ -226,16 +305,19 @@ def test_archives_that_are_not_numpys(tmp_path):
             read_parameters(path)
 
 
-def test_what_is_text(tmp_path, model):
+def test_what_an_output_may_replace(tmp_path, model):
     (tmp_path / "s.json").write_text("{}")
     np.save(tmp_path / "w.npy", np.zeros(2))
-    assert is_text(tmp_path / "s.json")
-    assert not any(map(is_text, [model, tmp_path / "w.npy", tmp_path, tmp_path / "none"]))
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    (tmp_path / "torch.bin").write_bytes(b"PK")
+    assert all(map(may_be_replaced, [model, tmp_path / "w.npy"]))
+    kept = ["s.json", "model.safetensors.index.json", "torch.bin", "none"]
+    assert not any(map(may_be_replaced, [tmp_path, *(tmp_path / name for name in kept)]))
 
 
 @pytest.mark.parametrize("name", ["none.json", "none.safetensors"])
 def test_a_file_that_is_not_there(tmp_path, name):
-    with pytest.raises(InvalidValueError, match=rf"{name} cannot be read: No such file"):
+    with pytest.raises(InvalidValueError, match=rf"there is no file .*{name}; wanted .* or a JSON header"):
         read_parameters(tmp_path / name)
 
 

@@ -1,0 +1,83 @@
+"""Arrays in memory, by names, also nested → their tensors: of NumPy, of torch, and what NumPy can look at."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.files.reading.stored import Collection, Pieces, Stored, slices
+from numbainit.memory.dtypes import small_dtype
+
+_SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
+
+
+def arrays(held: Mapping[Any, Any], source: str = "memory", file: str = "") -> Collection:
+    """The arrays of a mapping; what is no array is left out.
+
+    Raises
+    ------
+    InvalidValueError
+        There are none.
+    InvalidTypeError
+        One has no values that can be read.
+    """
+    tensors = {name: _of_array(name, array, file) for name, array in _flat(held)}
+    if not tensors:
+        raise InvalidValueError(f"{'the mapping' if source == 'memory' else source} holds no arrays")
+    return Collection(source, tensors)
+
+
+def _flat(held: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names → arrays, also of nested mappings."""
+    if isinstance(held, Mapping):
+        for key, value in held.items():
+            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+    elif hasattr(held, "shape") and hasattr(held, "dtype"):
+        yield prefix or "tensor", held
+
+
+def _of_array(name: str, array: Any, file: str) -> Stored:
+    torch = sys.modules.get("torch")
+    try:
+        if torch is not None and isinstance(array, torch.Tensor):
+            return _of_tensor(name, array, file)
+        values = np.asarray(array)
+    except InvalidTypeError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidTypeError(f"{shown(name)} cannot be read as an array: {error}") from None
+    return Stored(name, values.shape, values.dtype, lambda counts: slices(values.reshape(-1), counts), file)
+
+
+def _of_tensor(name: str, tensor: Any, file: str) -> Stored:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    if tensor.device.type == "meta":
+        raise InvalidTypeError(f"{shown(name)} is on the meta device: it has no values")
+    if str(tensor.layout) != "torch.strided":
+        raise InvalidTypeError(f"{shown(name)} is sparse ({tensor.layout}): audit its to_dense()")
+
+    def pieces(counts: Iterable[int]) -> Pieces:
+        flat, start = tensor.detach().resolve_conj().resolve_neg().reshape(-1), 0
+        for count in counts:
+            part = flat[start : start + count].cpu()
+            start += count
+            if dtype in _SMALL:
+                import torch
+
+                words = torch.int16 if dtype == "bfloat16" else torch.uint8
+                yield part.view(words).numpy().view(small_dtype(dtype))
+            else:
+                yield part.numpy()
+
+    form = _numpy_dtype(dtype)
+    return Stored(name, tuple(tensor.shape), form or np.dtype("u1"), pieces, file, "" if form else dtype)
+
+
+def _numpy_dtype(name: str) -> np.dtype | None:
+    """Of a dtype of torch; None if NumPy has none."""
+    try:
+        return small_dtype(name) if name in _SMALL else np.dtype(name)
+    except TypeError:
+        return None

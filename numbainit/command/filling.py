@@ -21,6 +21,7 @@ class Filling:
 
     def __init__(self, recipe: Recipe, result: Result) -> None:
         self._recipe, self._root, self._result = recipe, Generator(result.seed), result
+        self._labels = {name: weight.label for name, weight in recipe.items()}
         self.advance: Callable[[int], None] = lambda size: None
         self.whole_only = [name for name, weight in recipe.items() if not can_be_cut(weight)]
 
@@ -41,5 +42,5 @@ class Filling:
         seconds, moments = found
         box = piece.box
         self._result.fill_seconds += seconds
-        self._result.add(self._recipe[box.name].label, box.size, box.nbytes, moments, ends=piece.is_last)
+        self._result.add(self._labels[box.name], box.size, box.nbytes, moments, ends=piece.is_last)
         self.advance(box.nbytes)

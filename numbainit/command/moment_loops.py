@@ -1,46 +1,70 @@
-"""Elements → sums of their distances from an origin, and of their squares, in lanes side by side.
+"""Elements → for each run of them the sum of their distances from its first, and of the squares of these.
 
-A loop over lanes adds in an order that is written out, and is a loop over vectors all the same. Runs are whole.
+A loop over lanes adds in an order that is written out, and is a loop over vectors all the same. All runs of an array
+are one call, which holds no lock. ``lanes`` are sums of one run, side by side: memory that is written over.
 """
 
 import numpy as np
 
 from numbainit.targets.cache import kernel
 
+RUN = np.uint64(1 << 16)  # elements
+LANES = np.uint64(256)  # what a vector of any width likes, and few enough for the fastest cache
+
 
 @kernel("moments_of_floats")
-def of_floats(values, origin, lanes):
+def of_floats(values, lanes, sums):
     """Of float32 and float64."""
-    width = np.uint64(lanes.shape[1])
-    for at in range(np.uint64(0), np.uint64(values.size), width):
-        run = values[at : at + width]
-        for lane in range(width):
-            distance = np.float64(run[lane]) - origin
-            lanes[0, lane] += distance
-            lanes[1, lane] += distance * distance
+    for row in range(np.uint64(sums.shape[0])):
+        run = values[row * RUN : (row + np.uint64(1)) * RUN]
+        origin = np.float64(run[0])
+        lanes[:] = 0.0
+        for at in range(np.uint64(0), np.uint64(run.size), LANES):
+            part = run[at : at + LANES]
+            for lane in range(np.uint64(part.size)):
+                distance = np.float64(part[lane]) - origin
+                lanes[0, lane] += distance
+                lanes[1, lane] += distance * distance
+        for lane in range(LANES):
+            sums[row, 0] += lanes[0, lane]
+            sums[row, 1] += lanes[1, lane]
 
 
 @kernel("moments_of_bfloats")
-def of_bfloats(codes, origin, lanes, bits):
+def of_bfloats(codes, lanes, sums, bits):
     """Of bfloat16: the upper half of a float32. ``bits`` is memory for as many words as there are lanes."""
-    width, floats = np.uint64(lanes.shape[1]), bits.view(np.float32)
-    for at in range(np.uint64(0), np.uint64(codes.size), width):
-        run = codes[at : at + width]
-        for lane in range(width):
-            bits[lane] = np.uint32(run[lane]) << np.uint32(16)
-        for lane in range(width):
-            distance = np.float64(floats[lane]) - origin
-            lanes[0, lane] += distance
-            lanes[1, lane] += distance * distance
+    floats = bits.view(np.float32)
+    for row in range(np.uint64(sums.shape[0])):
+        run = codes[row * RUN : (row + np.uint64(1)) * RUN]
+        bits[0] = np.uint32(run[0]) << np.uint32(16)
+        origin = np.float64(floats[0])
+        lanes[:] = 0.0
+        for at in range(np.uint64(0), np.uint64(run.size), LANES):
+            part = run[at : at + LANES]
+            for lane in range(np.uint64(part.size)):
+                bits[lane] = np.uint32(part[lane]) << np.uint32(16)
+            for lane in range(np.uint64(part.size)):
+                distance = np.float64(floats[lane]) - origin
+                lanes[0, lane] += distance
+                lanes[1, lane] += distance * distance
+        for lane in range(LANES):
+            sums[row, 0] += lanes[0, lane]
+            sums[row, 1] += lanes[1, lane]
 
 
 @kernel("moments_of_codes")
-def of_codes(codes, origin, lanes, values):
+def of_codes(codes, lanes, sums, values):
     """Of other small dtypes: ``values`` says what each code stands for."""
-    width = np.uint64(lanes.shape[1])
-    for at in range(np.uint64(0), np.uint64(codes.size), width):
-        run = codes[at : at + width]
-        for lane in range(width):
-            distance = values[run[lane]] - origin
-            lanes[0, lane] += distance
-            lanes[1, lane] += distance * distance
+    for row in range(np.uint64(sums.shape[0])):
+        run = codes[row * RUN : (row + np.uint64(1)) * RUN]
+        origin = values[run[0]]
+        lanes[:] = 0.0
+        for at in range(np.uint64(0), np.uint64(run.size), LANES):
+            part = run[at : at + LANES]
+            for lane in range(np.uint64(part.size)):
+                distance = values[part[lane]] - origin
+                lanes[0, lane] += distance
+                lanes[1, lane] += distance * distance
+        for lane in range(LANES):
+            sums[row, 0] += lanes[0, lane]
+            sums[row, 1] += lanes[1, lane]

@@ -1,19 +1,18 @@
 """Arrays → the count, mean and standard deviation of their elements, in float64, in one pass that holds no lock.
 
 A thread that fills a piece looks at it while it is in the cache. In NumPy that would be a dozen short calls for every
-few thousand elements, for each of which threads wait for each other: it took longer than the fill.
+few thousand elements, for each of which threads wait for each other: it would take longer than the fill.
 """
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from numbainit.memory.dtypes import part_of
-
-_LANES = 1024  # sums side by side, in float64: what a vector of any width likes, and too few to leave the cache
-_RUN = 1 << 16  # elements about whose first one deviations are summed: so that nothing cancels
+from numbainit.targets.cpu.turns import slices
 
 
 @dataclass
@@ -46,17 +45,19 @@ class Moments:
     def add(self, array: np.ndarray) -> None:
         """Take an array's elements in; of complex ones both parts."""
         flat = array.reshape(-1).view(part_of(array.dtype))
-        for start in range(0, flat.size, _RUN):
-            run = flat[start : start + _RUN]
-            origin = float(run[0])
-            total, squares = _sums(run, origin)
-            away = total / run.size
-            self._merge(run.size, origin + away, max(squares - total * away, 0.0))
+        for part in slices(flat.size):  # between which signals are heard
+            self._add(flat[part])
 
     def merge(self, other: "Moments") -> None:
         """Take in what another one has counted."""
         if other.count:
             self._merge(other.count, other.mean, other.squares)
+
+    def _add(self, flat: np.ndarray) -> None:
+        sums, origins = _sums(flat)
+        for origin, (total, squares), size in zip(origins, sums, _sizes(flat.size), strict=True):
+            away = total / size
+            self._merge(size, origin + away, max(squares - total * away, 0.0))
 
     def _merge(self, count: int, mean: float, squares: float) -> None:
         total = self.count + count
@@ -66,28 +67,24 @@ class Moments:
         self.count = total
 
 
-def _sums(run: np.ndarray, origin: float) -> tuple[float, float]:
-    """The sums of the distances from the origin, and of their squares."""
-    whole = run.size // _LANES * _LANES
-    with np.errstate(invalid="ignore", over="ignore"):  # a constant may be infinite
-        rest = run[whole:].astype(np.float64) - origin
-        sums = np.array([np.add.reduce(rest), np.add.reduce(rest * rest)])
-        if whole:
-            lanes = np.zeros((2, _LANES))
-            _add_to_lanes(run[:whole], origin, lanes)
-            sums += lanes.sum(axis=1)
-    return float(sums[0]), float(sums[1])
+def _sizes(size: int) -> Iterator[int]:
+    """How many elements each run has."""
+    run = int(_kernels().RUN)
+    return (min(run, size - begin) for begin in range(0, size, run))
 
 
-def _add_to_lanes(run: np.ndarray, origin: float, lanes: np.ndarray) -> None:
-    of_floats, of_bfloats, of_codes = _kernels()
-    if run.dtype.name == "bfloat16":
-        of_bfloats(run.view(np.uint16), origin, lanes, np.empty(_LANES, np.uint32))
-    elif run.dtype.itemsize <= 2:
-        codes = run.view(f"u{run.dtype.itemsize}")
-        of_codes(codes, origin, lanes, _values(run.dtype))
+def _sums(flat: np.ndarray) -> tuple[list[list[float]], list[float]]:
+    """For each run the sums of the distances from its first element, and of their squares; and that element."""
+    loops = _kernels()
+    run, lanes = int(loops.RUN), np.empty((2, int(loops.LANES)))
+    sums = np.zeros((-(-flat.size // run), 2))
+    if flat.dtype.name == "bfloat16":
+        loops.of_bfloats(flat.view(np.uint16), lanes, sums, np.empty(lanes.shape[1], np.uint32))
+    elif flat.dtype.itemsize <= 2:
+        loops.of_codes(flat.view(f"u{flat.dtype.itemsize}"), lanes, sums, _values(flat.dtype))
     else:
-        of_floats(run if run.dtype.kind == "f" else run.astype(np.float64), origin, lanes)
+        loops.of_floats(flat if flat.dtype.kind == "f" else flat.astype(np.float64), lanes, sums)
+    return sums.tolist(), flat[::run].astype(np.float64).tolist()
 
 
 @functools.cache
@@ -101,7 +98,8 @@ def _values(dtype: np.dtype) -> np.ndarray:
 
 
 @functools.cache
-def _kernels() -> tuple[Any, Any, Any]:
+def _kernels() -> Any:
+    """What is compiled, and Numba with it, when it is needed first."""
     from numbainit.command import moment_loops
 
-    return moment_loops.of_floats, moment_loops.of_bfloats, moment_loops.of_codes
+    return moment_loops

@@ -20,6 +20,14 @@ class Layout(NamedTuple):
     parts: list[Part]
     size: int
 
+    def starts(self) -> dict[str, int]:
+        """Where the bytes of each part begin in the file."""
+        starts, at = {}, len(self.head)
+        for part in self.parts:
+            starts[part.name] = at
+            at += part.nbytes
+        return starts
+
 
 def layout(parts: Iterable[Part], metadata: Mapping[str, str]) -> Layout:
     """The layout of a safetensors file.

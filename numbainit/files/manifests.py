@@ -17,11 +17,11 @@ import numpy as np
 
 from numbainit.errors import InvalidValueError
 from numbainit.files import temporaries
+from numbainit.files.dense import bytes_of
 from numbainit.files.filling import fill_and_write
 from numbainit.files.headers import load_json, named
 from numbainit.files.layout import Layout
 from numbainit.files.pieces import Part, Piece, pieces, runs
-from numbainit.files.safetensors import bytes_of
 
 FORMAT = "numbainit-manifest-1"
 _MAY_DIFFER = ("numbainit",)  # the version: within a major one values stay
@@ -152,7 +152,7 @@ def damaged(file: Path, layout: Layout, facts: Mapping[str, Any]) -> list[str]:
         )
     if size != layout.size:
         return [part.name for part in layout.parts]
-    found, starts = Digests(), _starts(layout)
+    found, starts = Digests(), layout.starts()
 
     def load(piece: Piece, array: np.ndarray) -> list[bytes]:
         with file.open("rb") as data:
@@ -162,12 +162,3 @@ def damaged(file: Path, layout: Layout, facts: Mapping[str, Any]) -> list[str]:
 
     fill_and_write(runs(layout.parts), load, lambda piece, array, of_piece: found.add(piece, of_piece))
     return [name for name, digest in found.by_name().items() if digest != facts["tensors"][name].get("sha256")]
-
-
-def _starts(layout: Layout) -> dict[str, int]:
-    """Where the bytes of each tensor begin in the file."""
-    starts, at = {}, len(layout.head)
-    for part in layout.parts:
-        starts[part.name] = at
-        at += part.nbytes
-    return starts

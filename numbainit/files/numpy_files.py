@@ -9,36 +9,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from numbainit.errors import InvalidValueError
+from numbainit.files.dense import Dense, cuts
 from numbainit.files.filling import Write
 from numbainit.files.headers import named
+from numbainit.files.layout import Layout
 from numbainit.files.pieces import Part, Piece
-from numbainit.files.safetensors import bytes_of
 
 _LONGEST_NAME = 65_000  # bytes: zip counts them in 16 bits
 
 
-class Npy:
+class Npy(Dense):
     """The format of one array; its name is not written."""
 
     def __init__(self, parts: Iterable[Part], metadata: Mapping[str, str]) -> None:
-        self.order = list(parts)
-        if len(self.order) != 1:
-            raise InvalidValueError(
-                f"a .npy file holds one array, got {len(self.order)}: write an .npz or .safetensors"
-            )
-        (part,) = self.order
-        self._head = _head(part)
-        self.size = len(self._head) + part.nbytes
-
-    @contextmanager
-    def writing(self, file: BinaryIO) -> Iterator[Write]:
-        """What takes the pieces, in order."""
-        file.write(self._head)
-
-        def write(piece: Piece, array: np.ndarray, found: Any) -> None:
-            file.write(bytes_of(array))
-
-        yield write
+        order = list(parts)
+        if len(order) != 1:
+            raise InvalidValueError(f"a .npy file holds one array, got {len(order)}: write an .npz or .safetensors")
+        head = _head(order[0])
+        super().__init__(Layout(head, order, len(head) + order[0].nbytes))
 
 
 class Npz:
@@ -65,7 +53,8 @@ class Npz:
             if piece.first == 0:
                 member = archive.open(zipfile.ZipInfo(piece.part.name + ".npy"), "w", force_zip64=True)
                 member.write(self._heads[piece.part.name])
-            member.write(bytes_of(array))
+            for memory in cuts(array):
+                member.write(memory)
             if piece.is_last:
                 member.close()
 

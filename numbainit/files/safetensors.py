@@ -4,18 +4,14 @@
 piece by piece as they are made: so a model of any size can be written, also into a pipe.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-
-from numbainit.files.filling import Write
-from numbainit.files.layout import Layout, layout
-from numbainit.files.pieces import Part, Piece
+from numbainit.files.dense import Dense
+from numbainit.files.layout import layout
+from numbainit.files.pieces import Part
 
 
-class Safetensors:
+class Safetensors(Dense):
     """The format, for these parts: its ``order`` of them, its ``size``, and how it is written.
 
     Examples
@@ -30,20 +26,4 @@ class Safetensors:
     """
 
     def __init__(self, parts: Iterable[Part], metadata: Mapping[str, str]) -> None:
-        self.layout: Layout = layout(parts, metadata)
-        self.order, self.size = self.layout.parts, self.layout.size
-
-    @contextmanager
-    def writing(self, file: BinaryIO) -> Iterator[Write]:
-        """What takes the pieces, in order."""
-        file.write(self.layout.head)
-
-        def write(piece: Piece, array: np.ndarray, found: Any) -> None:
-            file.write(bytes_of(array))
-
-        yield write
-
-
-def bytes_of(array: np.ndarray) -> memoryview:
-    """The memory of a contiguous array; of a dtype without a buffer, too."""
-    return array.reshape(-1).view(np.uint8).data
+        super().__init__(layout(parts, metadata))

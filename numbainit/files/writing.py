@@ -1,6 +1,8 @@
 """An output, a format and what fills a piece → the output: whole, or as it was before."""
 
 import contextlib
+import functools
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,12 +12,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from numbainit.files import failures, temporaries
+from numbainit.files.dense import Dense
 from numbainit.files.filling import Fill, Write, fill_and_write
 from numbainit.files.numpy_files import Npy, Npz
 from numbainit.files.outputs import Kind, Output
 from numbainit.files.pieces import Part, Piece, runs
 from numbainit.files.safetensors import Safetensors
 from numbainit.files.zarr import Zarr
+
+_BEGIN_TO_SYNC = 1 << 25  # bytes that the disk is given at a time
 
 See: TypeAlias = Callable[[Piece, Any], None]  # a piece that was written, and what was found while it was filled
 
@@ -77,20 +82,46 @@ def write(
         was before.
     """
     size = form.size if output.kind is Kind.FILE else None
+    named = functools.partial(failures.named, output.path, size)
     with contextlib.ExitStack() as stack:
-        with failures.named(output.path, size):
+        with named():
             file = stack.enter_context(_opened(output))
-            take = stack.enter_context(form.writing(file))
+            put = form.putting(file) if isinstance(form, Dense) and output.kind is Kind.FILE else None
+            take = stack.enter_context(form.writing(file)) if put is None else None
+            synced = _Synced(file) if isinstance(file, io.BufferedWriter) and output.kind is Kind.FILE else None
+
+        def put_named(run: list[Piece], arrays: list[np.ndarray]) -> None:
+            assert put is not None
+            with named():
+                put(run, arrays)
 
         def take_and_see(piece: Piece, array: np.ndarray, found: Any) -> None:
-            with failures.named(output.path, size):
-                take(piece, array, found)
+            with named():
+                if take is not None:
+                    take(piece, array, found)
+                if synced is not None:
+                    synced.add(piece.box.nbytes)
             see(piece, found)
 
-        fill_and_write(runs(form.order, dict.fromkeys(whole_only, False)), fill, take_and_see)
-        with failures.named(output.path, size):
+        all_runs = runs(form.order, dict.fromkeys(whole_only, False))
+        fill_and_write(all_runs, fill, take_and_see, None if put is None else put_named)
+        with named():
             when_whole()
             stack.close()
+
+
+class _Synced:
+    """A file that the disk begins with while the rest of it is filled: little is left for the end."""
+
+    def __init__(self, file: io.BufferedWriter) -> None:
+        self._descriptor, self._waiting = file.fileno(), 0
+
+    def add(self, size: int) -> None:
+        """So many bytes were written."""
+        self._waiting += size
+        if self._waiting >= _BEGIN_TO_SYNC:
+            self._waiting = 0
+            temporaries.begin_to_sync(self._descriptor)
 
 
 def _opened(output: Output) -> AbstractContextManager[Any]:

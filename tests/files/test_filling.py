@@ -40,6 +40,33 @@ def test_all_pieces_arrive_in_order_filled():
     assert "MainThread" not in threads
 
 
+def test_runs_are_put_by_who_fills_them_before_they_are_handed_over():
+    """Each once, filled; what is made as a whole on the calling thread."""
+    parts = [*PARTS, whole(Parameter("matrix", (RUN,), "F32"))]
+    put, lock = {}, threading.Lock()
+
+    def fill(piece, array):
+        array.view(np.uint8)[...] = 7
+        return threading.get_ident()
+
+    def keep(run, arrays):
+        assert [array.shape for array in arrays] == [piece.box.shape for piece in run]
+        assert all((array.view(np.uint8) == 7).all() for array in arrays)
+        with lock:
+            put.update(dict.fromkeys(run, threading.get_ident()))
+
+    seen = []
+
+    def write(piece, array, filler):
+        assert put[piece] == filler
+        assert (filler == threading.get_ident()) == (piece.part.name == "matrix")
+        seen.append(piece)
+
+    fill_and_write(runs(parts, {"matrix": False}), fill, write, keep)
+    assert seen == [piece for run in runs(parts, {"matrix": False}) for piece in run]
+    assert len(put) == len(seen)
+
+
 def test_a_matrix_that_is_made_whole_is_made_alone():
     parts = [whole(Parameter("w", (RUN,), "F32"))]
 
@@ -53,19 +80,19 @@ def test_a_matrix_that_is_made_whole_is_made_alone():
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
-@pytest.mark.parametrize("where", ["fill", "write"])
+@pytest.mark.parametrize("where", ["fill", "put", "write"])
 def test_an_error_ends_all(error, where):
     calls = []
 
     def breaks(own):
         if own == where:
             calls.append(1)
-            if len(calls) == 20:
+            if len(calls) == 5:
                 raise error("broken")
 
     before = threading.active_count()
     with pytest.raises(error, match="broken"):
-        fill_and_write(runs(PARTS), lambda piece, array: breaks("fill"), lambda *arguments: breaks("write"))
+        fill_and_write(runs(PARTS), *(lambda *arguments, own=own: breaks(own) for own in ("fill", "write", "put")))
     assert threading.active_count() == before
     assert len(calls) < len(PARTS)
 

@@ -1,5 +1,6 @@
 """Temporaries: the living are left alone, the dead removed, and an output is the old one or the new one."""
 
+import ctypes
 import os
 import stat
 import subprocess
@@ -160,6 +161,24 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         file.write(b"new")
     assert path.read_bytes() == b"new"
     assert len(contents(tmp_path)) == 2
+
+
+def test_the_disk_can_begin_before_the_end(tmp_path, monkeypatch):
+    """It changes nothing that can be read, also where a system has no call for it."""
+    with (tmp_path / "m").open("wb", buffering=0) as file:
+        for system in (None, lambda: None):
+            monkeypatch.setattr(temporaries, "_sync_file_range", system or temporaries._sync_file_range)
+            file.write(b"some")
+            temporaries.begin_to_sync(file.fileno())
+    assert contents(tmp_path) == {"m": b"somesome"}
+
+
+def test_a_system_without_the_call(monkeypatch):
+    def missing(name):
+        return object()
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    assert temporaries._sync_file_range.__wrapped__() is None
 
 
 def test_folders_are_replaced_as_a_whole_and_removed_when_dead(tmp_path):

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file
 import numbainit
 from cases import thinned
 from numbainit.errors import InvalidValueError, MissingExtraError, OutputError
-from numbainit.files import failures, writing
+from numbainit.files import failures, temporaries, writing
 from numbainit.files.headers import Parameter
 from numbainit.files.outputs import check_output
 from numbainit.files.pieces import RUN, whole
@@ -282,6 +282,22 @@ def test_file_then_name_reach_the_disk_in_that_order(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace", "fsync"]
 
 
+@pytest.mark.parametrize("suffix", ["safetensors", "npz"])
+def test_the_disk_begins_while_the_rest_is_filled(tmp_path, monkeypatch, suffix):
+    """As soon as so many bytes wait, and on the file that will take the name."""
+    begun = []
+
+    def begin(descriptor):
+        begun.append((os.fstat(descriptor).st_ino, (tmp_path / f"m.{suffix}").exists()))
+        real(descriptor)
+
+    real = temporaries.begin_to_sync
+    monkeypatch.setattr(temporaries, "begin_to_sync", begin)
+    monkeypatch.setattr(writing, "_BEGIN_TO_SYNC", RUN)
+    expected = write(tmp_path / f"m.{suffix}", MIXED)
+    assert begun == [((tmp_path / f"m.{suffix}").stat().st_ino, False)] * (expected["large"].nbytes // RUN)
+
+
 # ---- what is written into ----
 
 
@@ -354,6 +370,30 @@ def test_failures_of_the_system(tmp_path, monkeypatch, function, code, fragment,
     assert "bytes are wanted and" in message
     assert caught.value.__cause__.errno == code
     assert contents(tmp_path) == {path.name: b"old"}
+
+
+def test_the_first_failure_in_the_order_of_the_file_is_told(tmp_path, monkeypatch):
+    """Runs are written as they are filled, and a later one may fail before an earlier one."""
+    failed = threading.Event()
+    real = os.pwritev
+
+    def fail(descriptor, memory, at):
+        if at < 2 * RUN:
+            return real(descriptor, memory, at)
+        failed.set()
+        raise OSError(errno.EIO, "the later")
+
+    def fill(piece, array):
+        if piece.part.name == "large" and piece.first == 0:
+            assert failed.wait(20)
+            raise ValueError("the earlier")
+
+    monkeypatch.setattr(os, "pwritev", fail)
+    with pytest.raises(ValueError, match="the earlier"):
+        write(tmp_path / "m", MIXED, fill=fill)
+    with pytest.raises(OutputError, match="the later"):
+        write(tmp_path / "m", MIXED)
+    assert contents(tmp_path) == {}
 
 
 def test_a_disk_without_inodes(tmp_path, monkeypatch):

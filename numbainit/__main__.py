@@ -1,8 +1,6 @@
 """``python -m numbainit`` → the command line."""
 
-import sys
-
-from numbainit.command.cli import main
+from numbainit.command.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -8,15 +8,12 @@ and are imported when a command runs, so that this module can be imported, and `
 """
 
 import argparse
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 from numbainit import __version__
-from numbainit.command import audit, bench, bits, gain, init, plan, propagate, recipes, terminal, warmup
+from numbainit.command import audit, bench, bits, ending, gain, init, plan, propagate, recipes, terminal, warmup
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 
 _COMMANDS = (init, plan, recipes, audit, propagate, gain, bench, warmup, bits)  # as --help lists them
@@ -45,36 +42,6 @@ def _parser() -> argparse.ArgumentParser:
 # ---- how it ends ----
 
 
-@contextlib.contextmanager
-def _signals_unwind() -> Iterator[None]:
-    """A polite end by signal becomes an exception, so that temporary files are removed; afterwards all is as before.
-
-    From then on such signals are ignored: a second Ctrl-C must not end the clearing up.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in wanted}
-    usual = signal.SIG_DFL, signal.default_int_handler  # nohup ignores SIGHUP
-    changed = [number for number, handler in before.items() if handler in usual]
-
-    def leave(number: int, frame: object) -> NoReturn:
-        for other in changed:
-            signal.signal(other, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
-
-    try:
-        for number in changed:
-            signal.signal(number, leave)
-        yield
-    finally:
-        for number in changed:
-            signal.signal(number, before[number])
-
-
 def _complain(message: object, code: int) -> int:
     terminal.complain(f"numbainit: error: {message}")
     return code
@@ -95,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        with _signals_unwind(), terminal.any_characters():
+        with ending.unwinding(), terminal.any_characters():
             arguments = _parser().parse_args(argv)
             code: int = arguments.run(arguments)
             terminal.flush()
@@ -110,7 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MemoryError as error:
         return _complain(f"not enough memory: {error}", 1)
     except KeyboardInterrupt:
-        return _complain("interrupted", 130)
+        return _complain(ending.said(130), 130)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
-        return _complain(f"ended by signal {code - 128}", code) if code > 128 else code  # else --help, --version
+        return _complain(ending.said(code), code) if code > ending.FIRST_CODE else code  # else --help, --version
+
+
+def run() -> NoReturn:
+    """The command line as a process."""
+    ending.run(main)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from numbainit import __version__
-from numbainit.command import choosing, destination, terminal
+from numbainit.command import choosing, destination, ending, terminal
 from numbainit.command.filling import Filling
 from numbainit.command.moments import Moments
 from numbainit.command.report import Result, show
@@ -67,7 +67,8 @@ def _run(arguments: argparse.Namespace) -> int:
     for warning in plan.warnings:
         terminal.warn(warning)
     result = Result(job.path, seed, arguments.dtype, choice.name, files=job.files, kept=job.kept, wrong=job.wrong)
-    result.compile_seconds = _compile(parameters, plan.recipe)
+    with ending.at_once():
+        result.compile_seconds = _compile(parameters, plan.recipe)
     filling = Filling(plan.recipe, result)
     start = time.perf_counter()
     with terminal.progress(job.size, "filling", of_bytes=True) as filling.advance:

@@ -11,6 +11,8 @@ import hashlib
 import pickle
 from typing import Any
 
+from numbainit.targets.whole import whole
+
 _DIGEST = 32  # bytes
 
 
@@ -82,7 +84,7 @@ def _sealed(kind: Any) -> Any:
                 return pickle.loads(unseal(file.read()))
 
         def _save_data(self, name: str, data: Any) -> None:
-            with self._open_for_write(self._data_path(name)) as file:
+            with whole(files=True), self._open_for_write(self._data_path(name)) as file:
                 file.write(seal(self._dump(data)))
 
     return Sealed

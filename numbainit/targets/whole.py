@@ -14,15 +14,18 @@ _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 @contextlib.contextmanager
-def whole() -> Iterator[None]:
-    """Keep back what handlers of signals would do until the end of the block; only the main thread has any."""
+def whole(*, files: bool = False) -> Iterator[None]:
+    """Keep back what handlers of signals would do until the end of the block; only the main thread has any.
+
+    A handler that never comes back (``ends_process`` is set) need not wait, except where a file would be left half.
+    """
     came: list[tuple[int, Any]] = []
     handlers: dict[int, Callable] = {}
     try:
         if threading.current_thread() is threading.main_thread():
             for number in _NUMBERS:
                 handler = signal.getsignal(number)
-                if callable(handler):
+                if callable(handler) and (files or not getattr(handler, "ends_process", False)):
                     signal.signal(number, lambda *arguments: came.append(arguments))
                     handlers[number] = handler
     except ValueError:  # the main thread of a subinterpreter has none

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 import numbainit
 from cases import shape_for, thinned
 from numbainit import init
-from numbainit.command import cli
+from numbainit.command import cli, ending
 from numbainit.generator import Generator
 from numbainit.recipes import default, models
 
@@ -548,7 +548,7 @@ def _break_the_second_fill(monkeypatch, error):
 
 # A real run that stops, and says so, when half of its tensors are written.
 HALF = """
-import signal, sys, time, numbainit.command.cli
+import atexit, signal, sys, time, numbainit.command.cli
 from numbainit.command.filling import Filling
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -560,32 +560,59 @@ def see(self, piece, found):
         time.sleep(300)
     real(self, piece, found)
 Filling.see = see
-sys.exit(numbainit.command.cli.main(sys.argv[1:]))
+atexit.register(print, "Python's own end", flush=True)
+numbainit.command.cli.run()
+"""
+
+# One that says so, and stops, in the middle of a step that no exception may end.
+STEP = """
+import atexit, signal, sys, time, numbainit.command.cli
+from numbainit.command import init
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Moments:
+    def add(self, array):
+        print("half", flush=True)
+        time.sleep(300)
+init.Moments = Moments
+atexit.register(print, "Python's own end", flush=True)
+numbainit.command.cli.run()
 """
 
 
-def _end_half_way(small, out, number):
+def _end_half_way(small, out, number, program=HALF):
     """The exit code and the complaints of a run that got a signal when its temporary file was half full."""
-    process = start("init", small, "-o", out / "m", program=("-c", HALF))
+    process = start("init", small, "-o", out / "m", program=("-c", program))
     try:
         assert process.stdout.readline() == b"half\n"
-        assert any(name.startswith(".m.") and name.endswith(".numbainit") for name in contents(out))
+        temporary = any(name.startswith(".m.") and name.endswith(".numbainit") for name in contents(out))
+        assert temporary == (program == HALF)
         process.send_signal(number)
-        _, complaints = process.communicate(timeout=60)
+        printed, complaints = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
+    assert printed == b""  # what Python does at its own end, and takes its time for, is left out
     return process.returncode, complaints.decode()
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "fragment"),
-    [
-        (signal.SIGTERM, 143, "ended by signal 15"),
-        (signal.SIGHUP, 129, "ended by signal 1"),
-        (signal.SIGINT, 130, "interrupted"),
-    ],
-)
+SIGNALS = [
+    (signal.SIGTERM, 143, "ended by signal 15"),
+    (signal.SIGHUP, 129, "ended by signal 1"),
+    (signal.SIGINT, 130, "interrupted"),
+]
+
+
+@pytest.mark.parametrize(("number", "code", "fragment"), thinned(SIGNALS, SIGNALS[2:], several=True))
+def test_a_signal_does_not_wait_for_what_is_compiled(small, out, number, code, fragment):
+    """Nothing is begun by then, so there is nothing to clear up."""
+    (out / "m").write_bytes(b"old")
+    found, complaints = _end_half_way(small, out, number, STEP)
+    assert (found, complaints) == (code, f"numbainit: error: {fragment}\n")
+    assert contents(out) == {"m": b"old"}
+
+
+@pytest.mark.parametrize(("number", "code", "fragment"), SIGNALS)
 @pytest.mark.parametrize("old", thinned([None, b"old"], [None]))
 def test_a_polite_signal_leaves_nothing_behind(small, out, number, code, fragment, old):
     if old:
@@ -616,7 +643,7 @@ def test_a_second_signal_does_not_end_the_clearing_up(first):
     cleared = []
 
     def run():
-        with cli._signals_unwind():
+        with ending.unwinding():
             try:
                 signal.raise_signal(first)
             finally:

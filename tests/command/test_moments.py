@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from numbainit.command.moments import Moments
+from numbainit.targets.cpu.turns import PIECE
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "int8", "bool"])
@@ -70,3 +71,13 @@ def test_what_is_not_finite(value):
     moments.add(np.full(5000, value, "float32"))
     assert moments.count == 5000
     assert not math.isfinite(moments.mean)
+
+
+def test_large_arrays_are_looked_at_in_parts(monkeypatch):
+    """Between them signals are heard, whatever is made as a whole."""
+    parts, add = [], Moments._add
+    monkeypatch.setattr(Moments, "_add", lambda self, flat: (parts.append(flat.size), add(self, flat))[1])
+    moments = Moments()
+    moments.add(np.full((3, PIECE // 2), 2.5, "float32"))
+    assert parts == [PIECE, PIECE // 2]
+    assert (moments.count, moments.mean, moments.std) == (3 * PIECE // 2, 2.5, 0)

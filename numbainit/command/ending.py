@@ -7,27 +7,33 @@ A command that runs inside another program leaves that as it was, whatever it ta
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from numbainit.command import terminal
+from numbainit.files import temporaries
 
 _NUMBERS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _USUAL = signal.SIG_DFL, signal.default_int_handler  # nohup ignores SIGHUP
+_LARGE = 1 << 26  # bytes
 FIRST_CODE = 128  # of exit codes that are numbers of signals, too
 
 
 class _Process:
-    """Whose the running process is."""
+    """Whose the running process is, whether a signal ends it, and who holds files until it has ended."""
 
     is_own = False
+    is_ending = False
+    holders: ClassVar[list[subprocess.Popen]] = []
 
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run a command as all that this process does; after a signal nothing of Python's own end takes time."""
     _Process.is_own = True
+    temporaries.Closing.close = staticmethod(close)
     code = main()
     if code > FIRST_CODE:
         _leave(code)
@@ -39,6 +45,28 @@ def _leave(code: int) -> NoReturn:
         with contextlib.suppress(AttributeError, OSError, ValueError, RuntimeError):  # closed, or in the middle of it
             file.flush()
     os._exit(code)
+
+
+def close(descriptor: int) -> None:
+    """Close a file; one that is large, and given up as this process ends, is held by another one until it has ended."""
+    try:
+        if _Process.is_ending and os.fstat(descriptor).st_size >= _LARGE:
+            _Process.holders.append(_holder(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def _holder(descriptor: int) -> subprocess.Popen:
+    """A process that has a file open until its own input ends, as it does when this process has ended."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["/bin/sh", "-c", "read _"],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        pass_fds=[descriptor],
+        start_new_session=True,
+    )
 
 
 def said(code: int) -> str:
@@ -62,6 +90,7 @@ def unwinding() -> Iterator[None]:
     def leave(number: int, frame: object) -> NoReturn:
         for other in changed:
             signal.signal(other, signal.SIG_IGN)
+        _Process.is_ending = _Process.is_own
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(FIRST_CODE + number)

@@ -30,6 +30,15 @@ BUFFER = 1 << 18  # bytes of small tensors that are written at once
 _BEGIN = 2  # SYNC_FILE_RANGE_WRITE
 
 
+class Closing:
+    """What closes a file that was given up: the system takes its memory and its place on the disk back by then.
+
+    That may take a third of a second for each GB, so a process that was told to end has another one do it.
+    """
+
+    close: Callable[[int], None] = staticmethod(os.close)
+
+
 @contextlib.contextmanager
 def replacing(output: Path) -> Iterator[BinaryIO]:
     """A new file to write; it takes the place of the output on leaving, unless by an exception, which removes it."""
@@ -53,7 +62,7 @@ def replacing(output: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
-            os.close(descriptor)
+            Closing.close(descriptor)
 
 
 @contextlib.contextmanager

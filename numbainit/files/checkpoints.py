@@ -5,6 +5,7 @@ the file takes its name; what is there without one was made by somebody else, an
 """
 
 import contextlib
+import stat
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,13 @@ class Checkpoint:
                 f"{self.folder} holds {strangers[0]}, which is no file of this checkpoint: cut it the same way "
                 "(--shard-size, --world), remove what is there, or name another folder"
             )
+        for name in there:
+            if name in (INDEX, *self.names) and _is_no_file(self.folder / name):
+                raise InvalidValueError(f"{self.folder / name} is no file: remove it, or name another folder")
+        self._check_alike(there)
+
+    def _check_alike(self, there: Iterable[str]) -> None:
+        """Raise if some file's values came about in another way than is asked for now."""
         parts = {shard.file: shard.parts for shard in self.shards}
         others = [name for name in there if name in self.names and name not in parts]
         for name in [*parts, *others[:1]]:  # each was compared with one that was there before it
@@ -125,6 +133,8 @@ class Checkpoint:
         ------
         OutputError
             If the system refuses a write. Files that are whole by then stay.
+        InvalidValueError
+            Another process has made some with another seed or recipe meanwhile.
         """
         with failures.named(self.folder, None):
             self.folder.mkdir(exist_ok=True)
@@ -155,6 +165,9 @@ class Checkpoint:
         write(Output(path, Kind.FILE), form, fill_and_digest, take, whole_only, note)
 
     def _finish(self) -> None:
+        with failures.named(self.folder, None):
+            there = sorted(path.name for path in self.folder.iterdir())
+        self._check_alike(there)  # another process may have come in between, with a seed of its own
         if not self.has_index or not all(self._is_there(shard) for shard in self.shards):
             return
         text = index(self.shards)
@@ -165,6 +178,16 @@ class Checkpoint:
     def _is_there(self, shard: Shard) -> bool:
         path = self.folder / shard.file
         return path.is_file() and path.stat().st_size == self._forms[shard.file].size
+
+
+def _is_no_file(path: Path) -> bool:
+    """Whether there is something that cannot be read as a file: a folder, a pipe that would be waited for, a loop."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def seed_there(folder: Path, names: Iterable[str]) -> int | None:

@@ -140,7 +140,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in found:
             raise InvalidValueError(f"the key {named(key)} stands twice in the header; wanted unique names: remove one")
         found[key] = value
-    found.pop("data_offsets", None)
+    if not isinstance(found.get("data_offsets"), dict):  # a parameter may have this name
+        found.pop("data_offsets", None)
     return found
 
 

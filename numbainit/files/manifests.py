@@ -9,6 +9,7 @@ each other.
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,17 +77,35 @@ def read(file: Path) -> dict[str, Any] | None:
     InvalidValueError
         It is there, and no manifest.
     """
-    path = path_of(file)
+    path, remedy = path_of(file), f"remove it and {file.name}, which is then made again"
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+            raise InvalidValueError(f"{path} is no file: remove it, or name another folder")
         with path.open("rb") as manifest:
             text = manifest.read(_LARGEST)
     except FileNotFoundError:
         return None
-    facts = load_json(text, str(path), "wanted a manifest of numbainit: remove it, and the file is made again")
-    metadata, tensors = facts.get("metadata"), facts.get("tensors")
-    if facts.get("format") != FORMAT or not isinstance(metadata, dict) or not isinstance(tensors, dict):
-        raise InvalidValueError(f"{path} is no manifest of this version: remove it, and the file is made again")
+    except OSError as error:
+        raise InvalidValueError(f"{path} cannot be read: {error.strerror or error}; {remedy}") from None
+    try:
+        facts = load_json(text, str(path), "wanted a manifest of numbainit")
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{error}; else {remedy}") from None
+    if facts.get("format") != FORMAT or not isinstance(facts.get("tensors"), dict) or not _are_texts(facts):
+        raise InvalidValueError(f"{path} is no manifest of this version: {remedy}")
     return facts
+
+
+def _are_texts(facts: Mapping[str, Any]) -> bool:
+    """Whether the metadata are what a safetensors file can hold: names and texts of valid Unicode."""
+    metadata = facts.get("metadata")
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        return False
+    try:
+        "".join([*metadata, *metadata.values()]).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def difference(facts: Mapping[str, Any], metadata: Mapping[str, str], parts: list[Part] | None) -> str | None:
@@ -98,9 +117,9 @@ def difference(facts: Mapping[str, Any], metadata: Mapping[str, str], parts: lis
     for key in [*metadata, *(key for key in there if key not in metadata)]:
         old, new = there.get(key), metadata.get(key)
         if old != new and key not in _MAY_DIFFER:
-            if isinstance(old, str) and isinstance(new, str) and len(old) + len(new) < 100:
+            if old and new and len(old) + len(new) < 100:
                 return f"the {key} is {old} there, and {new} now"
-            return f"another {key}{_first_difference(old, new)}"
+            return f"another {key if key in metadata else named(key)}{_first_difference(old, new)}"
     if parts is None:
         return None
     wanted = {part.name: _entry(part) for part in parts}
@@ -125,7 +144,7 @@ def _first_difference(old: Any, new: Any) -> str:
     """Where two texts, of JSON perhaps, differ."""
     try:
         pairs = json.loads(old), json.loads(new)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return ""
     if not all(isinstance(one, dict) for one in pairs):
         return ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -250,11 +251,64 @@ def test_a_folder_with_another_model(made, name):
         make(checkpoint(made), resume=True)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "numbainit-manifest-1", "metadata": {}, "tensors": []}'])
+def manifest_of(facts):
+    return json.dumps({"format": "numbainit-manifest-1", "metadata": {}, "tensors": {}} | facts)
+
+
+SPOILT = [
+    *("", "{}", "[]", "[" * 10**5),
+    *(manifest_of(facts) for facts in ({"tensors": []}, {"metadata": []}, {"metadata": {"\ud800": ""}})),
+    *(manifest_of({"metadata": METADATA | facts}) for facts in ({"seed": 7}, {"numbainit": "\ud800"})),
+]
+
+
+@pytest.mark.parametrize("text", SPOILT, ids=range(len(SPOILT)))
 def test_a_spoilt_manifest_is_named(made, text):
     (made / "model-00002-of-00003.manifest.json").write_text(text)
     with pytest.raises(InvalidValueError, match=r"model-00002-of-00003\.manifest\.json .*remove it"):
         make(checkpoint(made), resume=True)
+
+
+def test_rules_that_are_nested_without_end_are_other_rules(made):
+    (made / "model-00002-of-00003.manifest.json").write_text(
+        manifest_of({"metadata": METADATA | {"rules": "[" * 10**5}})
+    )
+    with pytest.raises(InvalidValueError, match=r"holds another checkpoint .*another rules"):
+        make(checkpoint(made), resume=True)
+
+
+THINGS = {
+    "folder": lambda path: path.mkdir(),
+    "pipe": lambda path: os.mkfifo(path),
+    "loop": lambda path: path.symlink_to(path.name),
+}
+
+
+@pytest.mark.parametrize("what", THINGS)
+@pytest.mark.parametrize("name", ["model-00002-of-00003.safetensors", "model-00002-of-00003.manifest.json", INDEX])
+def test_what_is_no_file_is_refused_before_anything_is_made(made, name, what):
+    """A pipe would be waited for, and of a folder nothing was said before the other files were made."""
+    (made / "model-00001-of-00003.safetensors").unlink()
+    (made / name).unlink()
+    THINGS[what](made / name)
+    before = sorted(made.iterdir())
+    with pytest.raises(InvalidValueError, match=f"{name} (is no file|cannot be read)"):
+        make(checkpoint(made), resume=True)
+    if name.endswith(".manifest.json"):
+        with pytest.raises(InvalidValueError, match=f"{name} (is no file|cannot be read)"):
+            seed_there(made, [name.replace(".manifest.json", ".safetensors")])
+    assert sorted(made.iterdir()) == before
+
+
+def test_two_seeds_at_once_make_no_index(tmp_path):
+    """Both find the folder empty; who comes to an end second, sees it."""
+    first, second = checkpoint(tmp_path / "d"), checkpoint(tmp_path / "d", METADATA | {"seed": "8"})
+    chosen = [found.to_make(found.shards, False)[0] for found in (first, second)]
+    second.make(chosen[1], fill, lambda piece, known: None, ())
+    assert (tmp_path / "d" / INDEX).exists()
+    with pytest.raises(InvalidValueError, match=r"the seed is 8 there, and 7 now"):
+        first.make(chosen[0][:1], fill, lambda piece, known: None, ())
+    assert not (tmp_path / "d" / INDEX).exists()
 
 
 def test_other_files_do_not_matter(made):

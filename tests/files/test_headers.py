@@ -96,6 +96,11 @@ WRONG = [
 ]  # fmt: skip
 
 
+def test_a_parameter_may_be_called_like_a_field():
+    header = json.dumps({name: entry([2]) for name in ("data_offsets", "dtype", "shape")}).encode()
+    assert [one.name for one in parse_header(header, "it")] == ["data_offsets", "dtype", "shape"]
+
+
 @pytest.mark.parametrize(("header", "fragments"), WRONG)
 def test_wrong_headers(header, fragments):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()

@@ -26,6 +26,8 @@ class Fault:
 
 def faults(stored: Stored, found: Figures) -> list[Fault]:
     """Those that a tensor has by itself."""
+    if not found.size:
+        return []
     return [*_numbers(found), *_memory(stored, found), *_copies(stored, found), *_dead(stored, found)]
 
 

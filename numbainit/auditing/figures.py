@@ -203,16 +203,15 @@ class _RowHashes:
         self.count, self.length = matrix_shape(stored.shape)
         self.rows = np.zeros(self.count, np.uint64)
         self.at = 0
-        self.words = np.dtype(f"u{stored.dtype.itemsize}") if stored.dtype.itemsize in (1, 2, 4, 8) else None
         self.alive = np.zeros(self.length if self.length <= HEAD else 0, bool)
         self.candidates = [
             k for k in (2, 3, 4, 6, 8, 16, 32, 64) if self.count > 1 and self.length % k == 0 and self.length > k
         ]
 
     def add(self, piece: np.ndarray) -> None:
-        if self.words is None or not self.length:
+        if not self.length:
             return
-        words = np.ascontiguousarray(piece).view(self.words)
+        words = _words(piece)
         where = np.arange(self.at % self.length, self.at % self.length + words.size, dtype=np.uint64)
         if words.size % self.length == 0 and self.at % self.length == 0:
             matrix = words.reshape(-1, self.length)
@@ -232,6 +231,13 @@ class _RowHashes:
         found.rows = self.rows
         found.dead_columns = int((~self.alive).sum()) if self.count > 1 else 0
         found.columns = tuple(self.candidates)
+
+
+def _words(piece: np.ndarray) -> np.ndarray:
+    """A whole number for each element: its bits, or of complex128 a hash of its two words."""
+    width = piece.dtype.itemsize
+    words = np.ascontiguousarray(piece).view(f"u{min(width, 8)}")
+    return words if width <= 8 else (words.reshape(-1, 2) * _mixed(np.arange(2, dtype=np.uint64))).sum(axis=1)
 
 
 def _repeats(matrix: np.ndarray, k: int) -> bool:

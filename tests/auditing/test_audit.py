@@ -376,6 +376,45 @@ def test_what_holds_no_numbers(tmp_path, array, suffix):
         init.audit(path if suffix else {"a": array})
 
 
+def test_empty_tensors_of_any_shape_fit():
+    shapes = ((0,), (0, 3), (3, 0), (3, 0, 2), (2, 3, 0))
+    audit = init.audit({str(shape): np.empty(shape, "float32") for shape in shapes})
+    assert (audit.verdict, [one.fresh for one in audit.tensors]) == ("fits", [None] * len(shapes))
+
+
+def test_names_that_are_the_same_when_joined_are_refused():
+    a, b = init.normal((9, 9), generator=0), init.normal((9, 9), generator=1)
+    assert [one.name for one in init.audit({"a": {"b": a}, "c": [b, {"d": b}]}).tensors] == ["a.b", "c.0", "c.1.d"]
+    with pytest.raises(errors.InvalidValueError, match=r"two tensors that are called 'a\.b'"):
+        init.audit({"a": {"b": a}, "a.b": b})
+    endless = [a]
+    endless.append(endless)
+    with pytest.raises(errors.InvalidValueError, match="without end"):
+        init.audit({"w": endless})
+
+
+def test_metadata_and_an_index_that_are_nested_without_end(made, tmp_path):
+    deep = tmp_path / "deep.safetensors"
+    save_file(made.arrays, deep, {"stream": "v1", "seed": "7", "rules": "[" * 10**5})
+    with pytest.raises(errors.InvalidValueError, match="its metadata cannot be read"):
+        init.audit(deep)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text('{"a":' * 10**5)
+    with pytest.raises(errors.InvalidValueError, match="wanted an index"):
+        init.audit(index)
+
+
+def test_an_index_says_which_file_a_tensor_is_of(made, tmp_path):
+    """Where two hold one of its name."""
+    first, second = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    save_file(made.arrays, tmp_path / first)
+    save_file({LARGE: np.zeros_like(made.arrays[LARGE])}, tmp_path / second)
+    for right, verdict in ((first, "exact"), (second, "differs")):
+        places = dict.fromkeys(made.arrays, first) | {LARGE: right}
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+        assert init.audit(tmp_path, init.Initializer("normal", std=0.02), seed=7).verdict == verdict
+
+
 @pytest.mark.skipif(np.dtype("g").itemsize == 8, reason="needs a machine with a long double of its own")
 def test_long_doubles_are_refused():
     with pytest.raises(errors.InvalidTypeError, match="floats of at most 64 bits"):
@@ -435,3 +474,19 @@ def test_what_torch_saves(made, tmp_path):
     turned = torch.view_as_complex(torch.randn(64, 64, 2, generator=torch.Generator().manual_seed(1))).conj()
     assert turned.is_conj()
     assert init.audit({"w": turned, "imag": turned.imag}).verdict == "fits"
+    for dtype in (torch.float8_e8m0fnu, torch.complex32, torch.bits8):
+        with pytest.raises(errors.InvalidTypeError, match="'w' holds"):
+            init.audit({"w": torch.zeros(64, dtype=torch.uint8).view(dtype)})
+
+
+@pytest.mark.full
+def test_the_folder_of_a_trainer(made, tmp_path):
+    """Beside the model lie files that are none, and one that is no tensors at all."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    folder = tmp_path / "checkpoint-500"
+    folder.mkdir()
+    torch.save({name: torch.from_numpy(array) for name, array in made.arrays.items()}, folder / "pytorch_model.bin")
+    torch.save({"state": {0: {"exp_avg": torch.zeros(9)}}, "param_groups": [{"lr": 0.1}]}, folder / "optimizer.pt")
+    torch.save({"last_epoch": 3}, folder / "scheduler.pt")
+    torch.save(torch.nn.Linear(2, 2), folder / "training_args.bin")
+    assert init.audit(folder, init.Initializer("normal", std=0.02), seed=7).verdict == "exact"

@@ -53,6 +53,18 @@ def test_rows_columns_and_what_is_no_number():
     assert found.dead_columns == (1 if sizes(whole)[1] == 60 else 0)  # not counted where pieces cut rows
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_rows_and_columns_of_complex_numbers(dtype):
+    """Also where half of all words are 0: rows and columns are not."""
+    array = np.random.default_rng(0).standard_normal((32, 48)).astype(dtype)
+    found = look(array)
+    assert (found.columns, found.dead_rows, found.dead_columns, len(np.unique(found.rows))) == ((), 0, 0, 32)
+    array[3], array[:, 7] = 0, 0
+    array[:, 24:] = array[:, :24]
+    found = look(array)
+    assert (found.columns, found.dead_rows, found.dead_columns) == ((2,), 1, 2)
+
+
 @pytest.mark.parametrize("shape", [(), (7,), (3, 5, 2), (1000, 3), (2, 3, 400), (0, 4)])
 @pytest.mark.parametrize("most", [1, 6, 500])
 def test_boxes_are_all_elements_in_order(shape, most):

@@ -14,6 +14,7 @@ from numbainit.files.reading.stored import Collection, Stored
 
 _INDICES = (".safetensors.index.json", ".index.json")  # the first kind of which there is one
 _SUFFIXES = (".safetensors", ".npz", ".npy", *torch_files.SUFFIXES)
+_MODEL = "pytorch_model.bin"
 _MOST_LISTED = 5
 _INDEX = 'wanted an index such as {"weight_map": {"name": "model-00001-of-00002.safetensors"}}'
 
@@ -37,6 +38,8 @@ def of_folder(folder: Path) -> Collection:
             return of_index(found[0])
     for suffix in _SUFFIXES:
         files = [path for path in there if path.suffix == suffix]
+        if suffix in torch_files.SUFFIXES:  # beside its model a trainer leaves what is none
+            files = [path for path in there if path.name == _MODEL] or files
         if files:
             return _together(str(folder), [open_file(path) for path in files])
     raise InvalidValueError(f"{folder} is a folder that holds no checkpoint; {WANTED}")

@@ -19,20 +19,28 @@ def arrays(held: Mapping[Any, Any], source: str = "memory", file: str = "") -> C
     Raises
     ------
     InvalidValueError
-        There are none.
+        There are none, or two of one name.
     InvalidTypeError
         One has no values that can be read.
     """
-    tensors = {name: _of_array(name, array, file) for name, array in _flat(held)}
+    where = "the mapping" if source == "memory" else source
+    tensors: dict[str, Stored] = {}
+    try:
+        for name, array in _flat(held):
+            if name in tensors:
+                raise InvalidValueError(f"{where} holds two tensors that are called {shown(name)}: audit its parts")
+            tensors[name] = _of_array(name, array, file)
+    except RecursionError:
+        raise InvalidValueError(f"{where} holds mappings or lists in each other without end: audit its parts") from None
     if not tensors:
-        raise InvalidValueError(f"{'the mapping' if source == 'memory' else source} holds no arrays")
+        raise InvalidValueError(f"{where} holds no arrays")
     return Collection(source, tensors)
 
 
 def _flat(held: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Names → arrays, also of nested mappings."""
-    if isinstance(held, Mapping):
-        for key, value in held.items():
+    """Names → arrays, also of nested mappings and lists."""
+    if isinstance(held, (Mapping, list, tuple)):
+        for key, value in held.items() if isinstance(held, Mapping) else enumerate(held):
             yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
     elif hasattr(held, "shape") and hasattr(held, "dtype"):
         yield prefix or "tensor", held
@@ -76,8 +84,11 @@ def _of_tensor(name: str, tensor: Any, file: str) -> Stored:
 
 
 def _numpy_dtype(name: str) -> np.dtype | None:
-    """Of a dtype of torch; None if NumPy has none."""
+    """Of a dtype of torch; None if torch gives NumPy none, even if ml_dtypes has taught NumPy the name."""
+    if name in _SMALL:
+        return small_dtype(name)
     try:
-        return small_dtype(name) if name in _SMALL else np.dtype(name)
+        dtype = np.dtype(name)
     except TypeError:
         return None
+    return dtype if dtype.isbuiltin == 1 else None

@@ -226,3 +226,20 @@ def test_an_audit_of_what_ranks_have_written(tmp_path, capsys, world, law):
     data[data.rindex(load_file(last)["w"].tobytes())] ^= 1
     last.write_bytes(data)
     assert main(["audit", str(folder)]) == 1
+
+
+# ---- what others write ----
+
+
+@pytest.mark.parametrize("note", ["[" * 10**5, "{", "[]", '{"w": {}}', '{"w": {"saved_offsets": [Infinity, 0]}}'])
+def test_a_note_that_cannot_be_read(tmp_path, note):
+    save_file({"w": WHOLE}, tmp_path / "shard.safetensors", {SHARDING_INFO: note})
+    for source in (tmp_path, tmp_path / "shard.safetensors"):
+        with pytest.raises(InvalidValueError, match="cannot be read"):
+            open_stored(source)
+
+
+def test_the_world_of_somebody_else_says_nothing(tmp_path):
+    save_file({"w": WHOLE}, tmp_path / "model.safetensors", {"world": "hello"})
+    for source in (tmp_path, tmp_path / "model.safetensors"):
+        assert list(open_stored(source).tensors) == ["w"]

@@ -55,7 +55,8 @@ def boxes_of(array: Any, block: Block | None) -> Sequence[tuple[Any, Block | Non
     if type(array) is ShardedArray:
         if block is not None and block.flat is not None:
             return _boxes_of_ranges(array, block.shape, block.flat[0])
-        return [(array.memory[index], box) for index, box in array.shard.blocks(block)]
+        # of an array without axes NumPy gives a copy by an empty index
+        return [(array.memory[index] if index else array.memory, box) for index, box in array.shard.blocks(block)]
     if block is None or block.flat is None:
         return [(array, block)]
     return [(_unraveled(array, at, shape), box) for at, shape, box in block.as_boxes()]

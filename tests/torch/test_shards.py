@@ -114,6 +114,36 @@ def test_views_of_a_shard_lie_where_they_should(one_of, case, data):
             assert number == ordered[index]
 
 
+@pytest.mark.parametrize("fill", ["normal_", "uniform_", "ones_"])
+def test_a_number_that_each_rank_holds_is_filled(one_of, fill):
+    """A scale without axes, as distribute_module leaves it."""
+    given = {} if fill == "ones_" else {"generator": SEED}
+    want = getattr(init, fill)(torch.zeros(()), **given)
+    for rank in range(2):
+        one_of(rank, 2)
+        mesh = init_device_mesh("cpu", (2,))
+        made = distribute_tensor(torch.full((), -7.0), mesh, [Replicate()], src_data_rank=None)
+        assert torch.equal(getattr(init, fill)(made, **given).to_local(), want)
+        module = torch.nn.Module()
+        module.scale = torch.nn.Parameter(
+            distribute_tensor(torch.full((), -7.0), mesh, [Replicate()], src_data_rank=None)
+        )
+        with keyed(module, SEED, strict=True):
+            getattr(torch.nn.init, fill)(module.scale)
+        own = {} if fill == "ones_" else {"generator": init.Generator(SEED).fold_in("scale")}
+        assert torch.equal(module.scale.to_local(), getattr(init, fill)(torch.zeros(()), **own))
+
+
+def test_an_audit_of_shards_says_what_to_do(one_of):
+    one_of(0, 2)
+    model = torch.nn.Linear(4, 6)
+    model.weight = torch.nn.Parameter(
+        distribute_tensor(model.weight, init_device_mesh("cpu", (2,)), [Shard(0)], src_data_rank=None)
+    )
+    with pytest.raises(init.InvalidTypeError, match=r"'weight' is distributed over ranks: audit .*full_state_dict"):
+        init.audit(model)
+
+
 def test_a_rank_outside_of_the_mesh_has_nothing_to_fill(one_of):
     one_of(3, 4)
     mesh = DeviceMesh("cpu", [0, 1], _init_backend=False)

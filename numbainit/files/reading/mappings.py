@@ -9,6 +9,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.files.reading.stored import Collection, Pieces, Stored, slices
 from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.sharded import is_dtensor
 
 _SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz")
 
@@ -61,6 +62,11 @@ def _of_array(name: str, array: Any, file: str) -> Stored:
 
 def _of_tensor(name: str, tensor: Any, file: str) -> Stored:
     dtype = str(tensor.dtype).removeprefix("torch.")
+    if is_dtensor(tensor):  # to gather it, all ranks would have to meet
+        raise InvalidTypeError(
+            f"{shown(name)} is distributed over ranks: audit what torch.distributed.checkpoint.state_dict gives with "
+            "StateDictOptions(full_state_dict=True), or a checkpoint"
+        )
     if tensor.device.type == "meta":
         raise InvalidTypeError(f"{shown(name)} is on the meta device: it has no values")
     if str(tensor.layout) != "torch.strided":

@@ -56,7 +56,16 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_finish(session):
     """Thousands of collected tests are not looked at again by each collection of garbage."""
+    if "hypothesis" in sys.modules:
+        _begin_hypothesis()
     gc.freeze()
+
+
+def _begin_hypothesis():
+    """At its first example it asks the collector of garbage who holds its random source: nobody, after freezing."""
+    import hypothesis
+
+    hypothesis.given(hypothesis.strategies.none())(lambda nothing: None)()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -62,7 +62,9 @@ class Npz:
             yield write
             archive.close()
         except BaseException:
-            archive.fp = None  # or it would write its end into a file that is lost
+            archive.fp = None  # or both would write their ends into a file that is lost, when they are collected
+            if member is not None:
+                io.IOBase.close(member)
             raise
 
 

@@ -76,8 +76,8 @@ def check_output(path: str | os.PathLike[str]) -> Output:
             found = Output(Path(text), Kind.STREAM, descriptor=descriptor)
         else:
             problem, found = _of_name(text)
-    except (OSError, ValueError) as error:  # ValueError: a null byte
-        raise OutputError(f"output {text}: {getattr(error, 'strerror', None) or error}; name another file") from error
+    except (OSError, ValueError) as error:
+        raise OutputError(f"output {text}: {_why(error, text)}; name another file") from error
     if problem:
         raise OutputError(f"output {text}: {problem}")
     return found
@@ -97,10 +97,15 @@ def check_folder(path: str | os.PathLike[str]) -> Output:
         _status(folder)
         problem = _folder_problem(folder, text)
     except (OSError, ValueError) as error:
-        raise OutputError(f"output {text}: {getattr(error, 'strerror', None) or error}; name a folder") from error
+        raise OutputError(f"output {text}: {_why(error, text)}; name a folder") from error
     if problem:
         raise OutputError(f"output {text}: {problem}")
     return Output(folder, Kind.FOLDER)
+
+
+def _why(error: OSError | ValueError, text: str) -> str:
+    """What the system says; of a null byte each version of Python says something else."""
+    return "a name holds no null byte" if "\0" in text else getattr(error, "strerror", None) or str(error)
 
 
 def _folder_problem(folder: Path, text: str) -> str | None:

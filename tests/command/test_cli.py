@@ -557,7 +557,8 @@ def see(self, piece, found):
     calls.append(1)
     if len(calls) == 4:
         print("half", flush=True)
-        time.sleep(300)
+        for _ in range(30_000):  # a signal just before a sleep is heard after it
+            time.sleep(0.01)
     real(self, piece, found)
 Filling.see = see
 atexit.register(print, "Python's own end", flush=True)

@@ -42,7 +42,7 @@ def test_outputs_that_are_refused(tmp_path):
         f"{tmp_path}/m.gguf": "would be taken for GGUF",
         f"{tmp_path}/s.json": "would be taken for JSON",
         f"{tmp_path}/{'n' * 300}": "File name too long",
-        f"{tmp_path}/nu\0ll": "null byte",
+        f"{tmp_path}/nu\0ll": "a name holds no null byte",
         "/dev/fd/999": "Bad file descriptor",
     }
     before = sorted(tmp_path.rglob("*"))
@@ -63,6 +63,7 @@ def test_folders_of_shards_that_are_refused(tmp_path):
         f"{tmp_path}/file": "name a folder",
         f"{tmp_path}/none/d": "there is no folder",
         f"{tmp_path}/loop": "Too many levels of symbolic links",
+        f"{tmp_path}/nu\0ll": "a name holds no null byte",
         "/dev/null": "name a folder",
     }.items():
         with pytest.raises(OutputError, match=fragment):

@@ -29,6 +29,7 @@ from numbainit.beyond import init as beyond
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, warn_user
 from numbainit.generator import GeneratorLike
 from numbainit.memory.dtypes import FLOATS, REALS, WORDS, checked_dtype, dtype_of
+from numbainit.memory.interface import attribute
 from numbainit.targets.new_arrays import new_array, ordinal_of
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike
@@ -438,7 +439,7 @@ def dtype_of_new(fill: Callable, dtype: Any, like: Any) -> np.dtype:
 
 def _is_array(shape: Any, fill: Callable) -> bool:
     """Whether an array stands where a shape should; a vector of ints is a shape, as it is to NumPy."""
-    if not hasattr(shape, "shape") or not hasattr(shape, "dtype") or issubclass(type(shape), np.generic):
+    if issubclass(type(shape), np.generic) or attribute(shape, "shape") is None or attribute(shape, "dtype") is None:
         return False
     ints = issubclass(type(shape), np.ndarray) and shape.ndim == 1 and shape.dtype.kind in "iu"
     return not ints or fill is init.bits_

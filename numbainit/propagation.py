@@ -201,13 +201,13 @@ class Network:
         return (self.widths[layer], self.widths[layer - 1], *(self.kernel,) * (2 * bool(self.kernel)))
 
     def weight(self, layer: int) -> np.ndarray:
-        array = np.empty(self.shape(layer), self.compute)
+        array = _empty(self.shape(layer), self.compute)
         with limited(1):  # products come next, whose threads would wait for those of a fill to go to sleep
             self.initializer(array, self.root.fold_in(f"layers.{layer}.weight"))
         return self.rounded(array * self.compute.type(self.factor))
 
     def signal(self, name: str, batch: int, width: int) -> np.ndarray:
-        array = np.empty((batch, width, *(self.size,) * (2 * bool(self.kernel))), self.compute)
+        array = _empty((batch, width, *(self.size,) * (2 * bool(self.kernel))), self.compute)
         return self.rounded(normal_(array, generator=self.root.fold_in(name)))
 
     @property
@@ -338,13 +338,18 @@ def network(
         raise InvalidTypeError(f"widths is a list of widths, got {shown(widths)}: pass [256] * 101 for 100 layers")
     sizes = tuple(integer("a width", width) for width in widths)
     if len(sizes) < 2 or min(sizes) < 1:
-        raise InvalidValueError(f"widths are those of the input and of at least one layer, all >= 1, got {list(sizes)}")
+        raise InvalidValueError(
+            f"widths are those of the input and of at least one layer, all >= 1, got {shown(sizes)}"
+        )
     if norm and min(sizes[:-1]) == 1:
         raise InvalidValueError("a norm over a width of 1 leaves nothing but 0: leave out the norm, or widen the layer")
+    kernel, size = integer("kernel", kernel), integer("size", size)
     if kernel and (kernel < 1 or kernel % 2 == 0):
-        raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {kernel}: try {kernel + 1}")
+        raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {shown(kernel)}: try 3")
     if kernel > size:
-        raise InvalidValueError(f"the kernel, {kernel}, must fit into the image, of size {size}: enlarge the size")
+        raise InvalidValueError(
+            f"the kernel, {shown(kernel)}, must fit into the image, of size {shown(size)}: enlarge the size"
+        )
     if not is_text(padding) or padding not in PADDINGS:
         raise InvalidValueError(f"padding is one of {', '.join(PADDINGS)}, got {shown(padding)}")
     if not is_text(dtype) or dtype not in DTYPES:
@@ -382,16 +387,27 @@ def _factor(init: str | Initializer, gain: "float | str | None", name: str, para
     return calculate_gain(name, param) if gain == "torch" else exact_gain(name, param)
 
 
+def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    try:
+        return np.empty(shape, dtype)
+    except ValueError as error:
+        raise InvalidValueError(f"a layer or a signal of shape {shown(shape)} cannot be: {error}") from None
+
+
 def _inputs(net: Network, batch: "int | np.ndarray") -> np.ndarray:
     if isinstance(batch, (int, np.integer)):
         if batch < 2:
-            raise InvalidValueError(f"batch is at least 2 inputs, got {batch}")
+            raise InvalidValueError(f"batch is at least 2 inputs, got {shown(batch)}")
         return net.signal("input", int(batch), net.widths[0])
-    array = np.asarray(batch)
+    try:
+        array = np.asarray(batch)
+        finite = np.isfinite(array.astype(np.float64)).all()
+    except Exception:
+        raise InvalidTypeError(f"batch is a number of inputs, or an array of them, got {shown(batch)}") from None
     wanted = (net.widths[0], *(net.size,) * (2 * bool(net.kernel)))
     if array.shape[1:] != wanted or not len(array):
         raise InvalidValueError(f"batch has shape {array.shape}, wanted (n, {', '.join(map(str, wanted))})")
-    if not np.isfinite(array.astype(np.float64)).all():
+    if not finite:
         raise InvalidValueError("batch holds NaN or infinities: clean the inputs, whatever the weights are")
     return net.rounded(array.astype(net.compute))
 

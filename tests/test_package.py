@@ -139,7 +139,7 @@ def test_one_file_imports_the_cuda_target_of_numba():
     """What stands behind it may change, and one file then."""
     imported = re.compile(r"^\s*(?:from|import) (?:numba\.)?cuda\b|^\s*from numba import .*\bcuda\b", re.MULTILINE)
     package = Path(init.__file__).parent
-    assert [path.name for path in package.rglob("*.py") if imported.search(path.read_text())] == ["driver.py"]
+    assert [path.name for path in package.rglob("*.py") if imported.search(path.read_text("utf-8"))] == ["driver.py"]
 
 
 def test_importing_changes_nothing_global():

@@ -63,7 +63,8 @@ class _Page(io.StringIO):
 def any_characters() -> Iterator[None]:
     """Characters that the standard output lacks become escapes; afterwards all is as before."""
     file = sys.stdout
-    if not isinstance(file, io.TextIOWrapper) or file.closed or file.errors != "strict":
+    usual = getattr(file, "errors", None)  # surrogateescape: of the locale C
+    if not isinstance(file, io.TextIOWrapper) or file.closed or usual not in ("strict", "surrogateescape"):
         yield
         return
     file.reconfigure(errors="backslashreplace")
@@ -71,7 +72,7 @@ def any_characters() -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError, ValueError):  # it flushes
-            file.reconfigure(errors="strict")
+            file.reconfigure(errors=usual)
 
 
 def flush() -> None:

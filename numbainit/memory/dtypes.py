@@ -56,7 +56,7 @@ def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
     if dtype is None:  # float64 to NumPy
         raise InvalidTypeError(wanted)
     dtype = name_of_dtype(dtype) or dtype
-    if isinstance(dtype, str) and dtypes.small and dtype in SMALL:
+    if issubclass(type(dtype), str) and dtypes.small and dtype in SMALL:
         return small_dtype(dtype)
     try:
         known = np.dtype(dtype)

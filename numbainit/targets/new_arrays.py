@@ -16,6 +16,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError, shown
 from numbainit.memory.device import seen_on_device
 from numbainit.memory.dtypes import is_small
+from numbainit.memory.interface import attribute
 from numbainit.memory.libraries import errors_of_cupy, is_immutable, torch_of
 from numbainit.targets.choose import cuda
 
@@ -36,7 +37,7 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
             raise
         if type(error).__name__ == "OutOfMemoryError":  # of torch
             raise MemoryError(str(error)) from error
-        raise InvalidValueError(f"shape {shape} cannot be an array: {error}") from None
+        raise InvalidValueError(f"shape {shown(shape)} cannot be an array: {error}") from None
 
 
 def ordinal_of_name(device: Any) -> int | None:
@@ -72,7 +73,7 @@ def _new(shape: tuple[int, ...], dtype: np.dtype, ordinal: int | None, like: Any
         return torch.empty(shape, dtype=_of_torch(torch, dtype), device=like.device), _unchanged
     if jax is not None and isinstance(like, jax.Array):
         return _for_jax(jax, shape, dtype, like)
-    if like is not None and not isinstance(like, np.ndarray) and not hasattr(like, "__cuda_array_interface__"):
+    if like is not None and not isinstance(like, np.ndarray) and attribute(like, "__cuda_array_interface__") is None:
         raise InvalidTypeError(
             "like must be an array of NumPy, torch, JAX, CuPy or Numba, got "
             f"{type(like).__module__}.{type(like).__name__}: convert the result"
@@ -83,7 +84,7 @@ def _new(shape: tuple[int, ...], dtype: np.dtype, ordinal: int | None, like: Any
 def empty_on_device(shape: tuple[int, ...], dtype: np.dtype, ordinal: int, like: Any = None) -> Any:
     """A new array on a GPU: of Numba if ``like`` is, or CuPy is not installed; else of CuPy."""
     if math.prod(shape) * dtype.itemsize > sys.maxsize:
-        raise InvalidValueError(f"shape {shape} of {dtype} takes more bytes than there are addresses")
+        raise InvalidValueError(f"shape {shown(shape)} of {dtype} takes more bytes than there are addresses")
     from importlib.util import find_spec  # slow to import, and needed by few
 
     driver = cuda().driver

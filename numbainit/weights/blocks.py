@@ -78,6 +78,8 @@ class Block:
             raise InvalidValueError(
                 f"a Block needs one start for each axis, got start {shown(self.start)} for shape {shown(self.shape)}"
             )
+        if any(map(operator.gt, self.start, self.shape)):
+            raise InvalidValueError(f"start {shown(self.start)} does not lie inside the whole, of shape {self.shape}")
 
     def __repr__(self) -> str:
         place = f"start={self.start}" if self.flat is None else f"flat={self.flat}"
@@ -234,7 +236,8 @@ def _range(flat: tuple[SupportsIndex, SupportsIndex], shape: tuple[int, ...]) ->
         raise InvalidTypeError(f"the flat range of a Block is (begin, end), got {shown(flat)}") from None
     if not 0 <= begin <= end <= math.prod(shape):
         raise InvalidValueError(
-            f"the flat range of a Block lies in the {math.prod(shape)} elements of shape {shape}, got {ends}"
+            f"the flat range of a Block lies in the {math.prod(shape)} elements of shape {shown(shape)}, "
+            f"got {shown(ends)}"
         )
     return begin, end
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, SupportsIndex, TypeAlias
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
-from numbainit.weights.numbers import whole
+from numbainit.weights.numbers import whole, wholes
 
 _DEFAULTS = {"groups": 1, "splits": 1, "transposed": False}
 
@@ -82,7 +82,7 @@ class Layout:
         transposed: bool = False,
     ) -> None:
         set_once = functools.partial(object.__setattr__, self)
-        if not isinstance(transposed, bool):
+        if type(transposed) is not bool:
             raise InvalidTypeError(f"transposed is True or False, got {shown(transposed)}")
         set_once("transposed", transposed)
         set_once("axes", _checked_axes(("IO" if transposed else "OI") if axes is None else axes))
@@ -107,7 +107,8 @@ class Layout:
         return hash(self._key())
 
     def __repr__(self) -> str:
-        given = [f"{name}={getattr(self, name)}" for name, usual in _DEFAULTS.items() if getattr(self, name) != usual]
+        unusual = [name for name, usual in _DEFAULTS.items() if getattr(self, name) != usual]
+        given = [f"{name}={shown(getattr(self, name))}" for name in unusual]
         return f"Layout({', '.join([repr(self.axes), *given])})"
 
     def to_dict(self) -> "str | dict[str, Any]":
@@ -149,7 +150,7 @@ class Layout:
 
     def fans(self, shape: Sequence[int]) -> tuple[int, int]:
         """``(fan_in, fan_out)`` of a weight of this shape, or of one of the equal projections that are fused in it."""
-        splits = splits_of(self, tuple(_natural(size) for size in shape))
+        splits = splits_of(self, _naturals(shape))
         if len(splits) > 1:
             raise InvalidValueError(f"{self!r} has fans for each split, not for all of them")
         return splits[0].fan_in, splits[0].fan_out
@@ -162,7 +163,9 @@ class Layout:
         receptive = math.prod(size for letter, size in sizes if letter not in "OIE")
         grouped = "I" if self.transposed else "O"
         if count[grouped] % self.groups:
-            raise InvalidValueError(f"{self.groups} groups do not divide the {grouped} axis of shape {shape}")
+            raise InvalidValueError(
+                f"{shown(self.groups)} groups do not divide the {grouped} axis of shape {shown(shape)}"
+            )
         count[grouped] //= self.groups
         axis = letters.index("O")
         begins, ends = self._cuts(count["O"], shape)
@@ -176,11 +179,14 @@ class Layout:
         """Where the splits begin and end; of equal ones only the first."""
         if isinstance(self.splits, int):
             if outputs % self.splits:
-                raise InvalidValueError(f"{self.splits} equal splits do not divide the O axis of shape {shape}")
+                raise InvalidValueError(
+                    f"{shown(self.splits)} equal splits do not divide the O axis of shape {shown(shape)}"
+                )
             return [0], [outputs // self.splits]
         if sum(self.splits) != outputs:
             raise InvalidValueError(
-                f"splits {self.splits} sum to {sum(self.splits)}, the O axis of shape {shape} is {outputs}"
+                f"splits {shown(self.splits)} sum to {shown(sum(self.splits))}, the O axis of shape {shown(shape)} is "
+                f"{shown(outputs)}"
             )
         ends = list(itertools.accumulate(self.splits))
         return [0, *ends[:-1]], ends
@@ -229,7 +235,7 @@ def _splits(layout: LayoutLike, shape: tuple[int, ...]) -> tuple[Split, ...]:
     if len(shape) < 2:
         raise InvalidValueError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, "
-            f"got shape {shape}: use normal_ or uniform_ with a width of your choice"
+            f"got shape {shown(shape)}: use normal_ or uniform_ with a width of your choice"
         )
     return as_layout(layout).cut(shape)
 
@@ -251,14 +257,14 @@ def _checked_axes(axes: Any) -> str:
     return letters
 
 
-def _natural(size: SupportsIndex) -> int:
+def _naturals(shape: Sequence[SupportsIndex]) -> tuple[int, ...]:
     try:
-        number = whole(size)
+        sizes = wholes(shape)
     except TypeError:
-        raise InvalidTypeError(f"the sizes of a shape are ints, got {shown(size)}") from None
-    if number < 0:
-        raise InvalidValueError(f"the sizes of a shape are not negative, got {shown(number)}")
-    return number
+        raise InvalidTypeError(f"the sizes of a shape are ints, got {shown(shape)}") from None
+    if any(size < 0 for size in sizes):
+        raise InvalidValueError(f"the sizes of a shape are not negative, got {shown(sizes)}")
+    return sizes
 
 
 def _checked_splits(splits: Any) -> int | tuple[int, ...]:

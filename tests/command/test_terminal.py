@@ -51,6 +51,14 @@ def test_who_reads_has_enough(folder, command):
     assert (run.returncode, run.stderr) == (0, b"")
 
 
+def test_the_locale_c_gets_escapes(folder):
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
+    run = ended(folder, ["recipes"], **locale)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert b"\\u2026" in run.stdout
+    assert run.stdout.isascii()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is not there")
 @pytest.mark.parametrize("command", thinned(COMMANDS, ["recipes", "plan"]))
 def test_a_full_device(folder, command):

@@ -1,6 +1,8 @@
 """Outputs: what a name stands for, and which names are refused, with nothing created."""
 
+import errno
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -35,15 +37,15 @@ def test_outputs_that_are_refused(tmp_path):
         f"{tmp_path}/new/": "this is a folder",
         f"{tmp_path}/none/m.safetensors": f"there is no folder {tmp_path}/none; make it first",
         f"{tmp_path}/file/m.safetensors": f"{tmp_path}/file is a file, not a folder",
-        f"{tmp_path}/loop": "Too many levels of symbolic links",
+        f"{tmp_path}/loop": os.strerror(errno.ELOOP),  # in the language of the environment
         f"{tmp_path}/socket": "this is a socket or a disk",
         f"{tmp_path}/old.zarr": "it is there already",
         f"{tmp_path}/m.pt": "would be taken for torch's pickles",
         f"{tmp_path}/m.gguf": "would be taken for GGUF",
         f"{tmp_path}/s.json": "would be taken for JSON",
-        f"{tmp_path}/{'n' * 300}": "File name too long",
+        f"{tmp_path}/{'n' * 300}": os.strerror(errno.ENAMETOOLONG),
         f"{tmp_path}/nu\0ll": "a name holds no null byte",
-        "/dev/fd/999": "Bad file descriptor",
+        "/dev/fd/999": os.strerror(errno.EBADF),
     }
     before = sorted(tmp_path.rglob("*"))
     for output, fragment in cases.items():
@@ -62,11 +64,11 @@ def test_folders_of_shards_that_are_refused(tmp_path):
         "-": "name a folder",
         f"{tmp_path}/file": "name a folder",
         f"{tmp_path}/none/d": "there is no folder",
-        f"{tmp_path}/loop": "Too many levels of symbolic links",
+        f"{tmp_path}/loop": os.strerror(errno.ELOOP),
         f"{tmp_path}/nu\0ll": "a name holds no null byte",
         "/dev/null": "name a folder",
     }.items():
-        with pytest.raises(OutputError, match=fragment):
+        with pytest.raises(OutputError, match=re.escape(fragment)):
             check_folder(output)
     assert check_folder(tmp_path / "new").kind is Kind.FOLDER
     assert not (tmp_path / "new").exists()

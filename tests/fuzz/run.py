@@ -4,7 +4,7 @@ import collections
 import importlib
 import random
 
-FUZZERS = ("functions", "headers", "recipes", "commands")
+FUZZERS = ("functions", "objects", "headers", "recipes", "commands")
 
 
 def tally(fuzzer, first, count):

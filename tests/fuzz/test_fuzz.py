@@ -4,7 +4,7 @@ import pytest
 
 from fuzz.run import FUZZERS, tally
 
-SHARES = {"functions": 4000, "headers": 3000, "recipes": 600, "commands": 300}
+SHARES = {"functions": 4000, "objects": 2000, "headers": 3000, "recipes": 600, "commands": 300}
 
 
 @pytest.mark.full

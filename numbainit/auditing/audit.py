@@ -6,13 +6,14 @@ by side, each piece by piece, so memory does not grow with the checkpoint.
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from numbainit.auditing import faults as wrong
-from numbainit.auditing import fresh, laws, provenance
+from numbainit.auditing import fits, fresh, laws, provenance
 from numbainit.auditing.faults import Fault
 from numbainit.auditing.figures import Figures, figures
 from numbainit.auditing.origin import Origin, origin
@@ -105,19 +106,13 @@ class _Task:
 
     def __post_init__(self) -> None:
         self.constants: set[str] = set()
-        self.share = _FAMILY / (laws.TESTS * max(len(self.found.tensors), 1))
+        self.share = _FAMILY / (fits.TESTS * max(len(self.found.tensors), 1))
 
     def run(self) -> list[Record]:
         """The largest first, so that threads end together; the records in the order of the checkpoint."""
-        from numbainit.targets.cpu.launch import limited
-
-        def one(stored: Stored) -> Record:
-            with limited(1):
-                return self.record(stored)
-
         order = sorted(self.found.tensors.values(), key=lambda stored: -stored.nbytes)
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            records = dict(zip((stored.name for stored in order), pool.map(one, order), strict=True))
+            records = dict(zip((stored.name for stored in order), pool.map(self.record, order), strict=True))
         return [records[name] for name in self.found.tensors]
 
     def record(self, stored: Stored) -> Record:
@@ -151,10 +146,12 @@ class _Task:
         if weight.status == "drawn" and root is None:
             return None
         from numbainit.generator import Generator
+        from numbainit.targets.cpu.launch import limited
 
         name = self.origin.name(stored.name)
         others: Mapping[str, Weight] = {} if self.origin.recipe is None else self.origin.recipe
-        return provenance.again(stored, weight, name, root or Generator(0), others, self.advance)
+        with limited(1):  # tensors are made side by side
+            return provenance.again(stored, weight, name, root or Generator(0), others, self.advance)
 
     def _look(
         self, record: Record, stored: Stored, weight: Weight | None, compared: Provenance | None, seen: Figures
@@ -171,7 +168,7 @@ class _Task:
             self._judge(record, stored, seen, law)
         elif record.law and seen.finite and not right and not any(fault.severe for fault in record.faults):
             record.faults.append(Fault("untested", "its law cannot be tested, only its bits", severe=False))
-        look = fresh.freshness(stored, seen, len(self.found.tensors))
+        look = fresh.freshness(stored, seen, len(self.found.tensors), self._bias(stored))
         record.fresh, record.like = look.fresh, look.like
         record.figures |= {"fresh_p": look.p, "trained_by": look.why or None}
         if self.expect == "trained" and look.fresh:
@@ -179,6 +176,12 @@ class _Task:
         record.verdict = DIFFERS if any(fault.severe for fault in record.faults) else FITS
         if compared is not None and compared.is_exact and record.verdict == FITS:
             record.verdict = EXACT
+
+    def _bias(self, stored: Stored) -> Stored | None:
+        """That of the same layer, by its name."""
+        layer = stored.name[: len(stored.name) - len(re.split(r"[./]", stored.name)[-1])]
+        bias = self.found.tensors.get(f"{layer}bias")
+        return bias if bias is not stored else None
 
     def _differences(self, compared: Provenance | None, weight: Weight | None) -> list[Fault]:
         if compared is None:
@@ -200,7 +203,7 @@ class _Task:
         return [Fault("untouched_rows", rows, severe=False)] * bool(compared.rows)
 
     def _judge(self, record: Record, stored: Stored, seen: Figures, law: laws.Law) -> None:
-        fit = laws.fit(stored, seen, law, self.share)
+        fit = fits.fit(stored, seen, law, self.share)
         record.figures |= {
             "expected_mean": law.mean,
             "expected_std": law.std,
@@ -211,7 +214,7 @@ class _Task:
         record.figures["outside"] = fit.outside
         if fit.fits or any(fault.kind == "changed" for fault in record.faults):
             return
-        off = laws.root_of(fit.ratio, stored.size) if law.std and fit.why.startswith("std") else ""
+        off = fits.root_of(fit.ratio, stored.size) if law.std and fit.why.startswith("std") else ""
         text = f"std {seen.std:.4g} is {off} times the expected {law.std:.4g}: fans of a shard?" if off else fit.why
         record.faults.append(Fault("fans" if off else "law", text))
 

@@ -5,13 +5,11 @@ A fault is severe if it makes a checkpoint wrong; others may be meant (padding, 
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from numbainit.auditing.figures import Figures
+from numbainit.auditing.hashes import SHARES
 from numbainit.auditing.pieces import matrix_shape
 from numbainit.files.reading.stored import Stored
 
-_SHARES = (2, 3, 4, 6, 8, 16, 32, 64)
 _MANY_DENORMALS = 0.5  # of all elements: the moments of optimizers have some
 
 
@@ -72,9 +70,9 @@ def _copies(stored: Stored, found: Figures) -> list[Fault]:
 def _blocks(found: Figures) -> list[int]:
     """Into how many equal parts the rows fall."""
     rows = found.rows
-    if len(rows) < 2 or not rows.any() or len(np.unique(rows)) < 2:
-        return [len(rows)] if len(rows) > 1 and rows.any() and (rows == rows[0]).all() else []
-    possible = [k for k in _SHARES if len(rows) % k == 0]
+    if len(rows) < 2 or (rows == rows[0]).all():
+        return [len(rows)] if len(rows) > 1 and rows.any() else []
+    possible = [k for k in SHARES if len(rows) % k == 0]
     return [k for k in possible if (rows[: -(len(rows) // k)] == rows[len(rows) // k :]).all()]
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from numbainit.auditing.pieces import as_float, counts, matrix_shape
+from numbainit.auditing.codes import Codes, codes
+from numbainit.auditing.hashes import Pages, Rows
+from numbainit.auditing.moments import Moments
+from numbainit.auditing.pieces import counts, matrix_shape, real_parts
 from numbainit.files.reading.stored import Stored
 
-HEAD = 1 << 20  # elements that are kept for the spectrum: 4 MB
-PAGE = 4096  # bytes
+HEAD = 3 << 17  # elements that are kept for the spectrum: 1.5 MB
 _HUGE = 1e30
 _RUN = 1024  # zeros: rows, and what training makes, are told apart by where they begin
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+_WATCHED = ("float32", "float64", "bfloat16")  # whose denormals, huge numbers and addresses are counted
 
 
 @dataclass
@@ -31,12 +33,16 @@ class Figures:
     run, run_start : int
         The longest run of zeros, and the number of its first element.
     rows : array of uint64
-        Hashes; those of rows of zeros are 0.
+        Hashes; those of rows of zeros are 0. Empty if there is one row.
     dead_columns : int
+    columns : tuple of ints
+        Into how many equal blocks the columns fall.
     pages : int
         Pages of 4,096 bytes that another one repeats, without those of one value.
     head : array
         The leading rows, as a matrix of float32.
+    counted : array of ints
+        How many finite elements lie between the edges of their dtype's codes.
     """
 
     size: int
@@ -56,9 +62,10 @@ class Figures:
     run_start: int = 0
     pages: int = 0
     dead_columns: int = 0
+    columns: "tuple[int, ...]" = ()
     rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64), repr=False)
     head: np.ndarray = field(default_factory=lambda: np.empty((0, 0)), repr=False)
-    columns: "tuple[int, ...]" = ()  # equal blocks along axis 1
+    counted: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64), repr=False)
 
     @property
     def finite(self) -> bool:
@@ -70,7 +77,7 @@ class Figures:
 
     @property
     def dead_rows(self) -> int:
-        return int((self.rows == 0).sum()) if len(self.rows) > 1 else 0
+        return int((self.rows == 0).sum())
 
 
 def figures(stored: Stored) -> Figures:
@@ -78,205 +85,113 @@ def figures(stored: Stored) -> Figures:
     found = Figures(stored.size)
     if not stored.size:
         return found
-    moments, rows, pages = _Moments(), _RowHashes(stored), _Pages(stored.dtype)
-    zeros, head = _Zeros(), _Head(stored.shape)
+    elements, rows, pages, head = _Elements(stored.dtype), Rows(stored), Pages(stored.dtype), _Head(stored.shape)
     for piece in stored.pieces(counts(stored.shape)):
-        values = as_float(piece)
-        finite = np.isfinite(values)
-        if not finite.all():
-            found.nans += int(np.isnan(values).sum())
-            found.infinities += int(np.isinf(values).sum())
-            moments.add(values[finite])
-        else:
-            moments.add(values)
-        _count(found, piece, values)
-        zeros.add(values)
+        piece = np.ascontiguousarray(piece)
+        values = real_parts(piece)
+        elements.add(values)
         rows.add(piece)
         pages.add(piece)
         head.add(values)
-    moments.put(found)
-    zeros.put(found)
-    rows.put(found)
+        if stored.dtype.name in _WATCHED:
+            found.pointers += _addresses(piece)
+    elements.put(found)
+    found.rows, found.dead_columns, found.columns = rows.hashes, rows.dead_columns, rows.blocks
     found.pages, found.head = pages.repeated, head.matrix
     return found
 
 
-def _count(found: Figures, piece: np.ndarray, values: np.ndarray) -> None:
-    magnitudes = np.abs(values)
-    tiny = {"float32": 1.1754943508222875e-38, "float64": 2.2250738585072014e-308, "bfloat16": 1.1754943508222875e-38}
-    least = tiny.get(piece.real.dtype.name)
-    if least is not None:
-        found.denormals += int(np.count_nonzero((magnitudes < least) & (values != 0)))
-        found.huge += int(np.count_nonzero(np.isfinite(values) & (magnitudes > _HUGE)))
-        found.pointers += _pointers(piece)
+def _addresses(piece: np.ndarray) -> int:
+    from numbainit.auditing.loops import count_addresses
+
+    data = piece.view(np.uint8)
+    return int(count_addresses(data[: data.size // 8 * 8].view(np.uint64)))
 
 
-def _pointers(piece: np.ndarray) -> int:
-    """Words that look like addresses of a 64-bit program: 0x000055..., 0x00007f..., a multiple of 8."""
-    data = np.ascontiguousarray(piece).view(np.uint8)
-    words = data[: data.size // 8 * 8].view(np.uint64)
-    high = words >> np.uint64(40)
-    return int(np.count_nonzero(((high == 0x7F) | (high == 0x55) | (high == 0x56)) & (words & np.uint64(7) == 0)))
-
-
-class _Moments:
-    """Chan, Golub, LeVeque, 1979, and Pebay, 2008, for the third and the fourth."""
-
-    def __init__(self) -> None:
-        self.count, self.mean, self.m2, self.m3, self.m4 = 0, 0.0, 0.0, 0.0, 0.0
-        self.low, self.high = math.inf, -math.inf
-
-    def add(self, values: np.ndarray) -> None:
-        if not values.size:
-            return
-        with np.errstate(over="ignore", invalid="ignore"):
-            n, mean = values.size, float(values.mean())
-            away = values - mean
-            square = away * away
-            m2, m3, m4 = (float(np.einsum("i,i->", *pair)) for pair in ((away, away), (square, away), (square, square)))
-            self._merge(n, mean, m2, m3, m4)
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-
-    def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
-        before, total = self.count, self.count + n
-        d = mean - self.mean
-        a, b = before / total, n / total
-        self.m4 += m4 + d**4 * before * b * (a * a - a * b + b * b) + 6 * d * d * (a * a * m2 + b * b * self.m2)
-        self.m4 += 4 * d * (a * m3 - b * self.m3)
-        self.m3 += m3 + d**3 * before * b * (a - b) + 3 * d * (a * m2 - b * self.m2)
-        self.m2 += m2 + d * d * before * b
-        self.mean += d * b
-        self.count = total
-
-    def put(self, found: Figures) -> None:
-        if not self.count:
-            return
-        found.mean, found.low, found.high = self.mean, self.low, self.high
-        variance = self.m2 / self.count
-        found.std = math.sqrt(variance) if math.isfinite(variance) else math.inf
-        if variance > 0 and math.isfinite(self.m4):
-            found.skew = self.m3 / self.count / variance**1.5
-            found.kurtosis = self.m4 / self.count / variance**2
-
-
-class _Zeros:
-    """How many, and the longest run, across pieces."""
-
-    def __init__(self) -> None:
-        self.count, self.seen, self.open = 0, 0, 0
-        self.best, self.best_start = 0, 0
-
-    def add(self, values: np.ndarray) -> None:
-        zero = values == 0
-        count = int(np.count_nonzero(zero))
-        self.count += count
-        if not count:
-            self.open = 0
-        elif count == values.size:
-            self.open += count
-            self._note(self.open, self.seen + values.size - self.open)
-        else:
-            edges = np.flatnonzero(np.diff(np.concatenate(([False], zero, [False])).astype(np.int8)))
-            starts, stops = edges[::2], edges[1::2]
-            lengths = stops - starts
-            if starts[0] == 0:
-                self._note(int(lengths[0]) + self.open, self.seen - self.open)
-            at = int(lengths.argmax())
-            self._note(int(lengths[at]), self.seen + int(starts[at]))
-            self.open = int(lengths[-1]) if stops[-1] == values.size else 0
-        self.seen += values.size
-
-    def _note(self, length: int, start: int) -> None:
-        if length > self.best:
-            self.best, self.best_start = length, start
-
-    def put(self, found: Figures) -> None:
-        found.zeros = self.count
-        if self.best >= _RUN:
-            found.run, found.run_start = self.best, self.best_start
-
-
-class _RowHashes:
-    """A hash of each row, columns that are zero throughout, and blocks of columns that repeat."""
-
-    def __init__(self, stored: Stored) -> None:
-        self.count, self.length = matrix_shape(stored.shape)
-        self.rows = np.zeros(self.count, np.uint64)
-        self.at = 0
-        self.alive = np.zeros(self.length if self.length <= HEAD else 0, bool)
-        self.candidates = [
-            k for k in (2, 3, 4, 6, 8, 16, 32, 64) if self.count > 1 and self.length % k == 0 and self.length > k
-        ]
-
-    def add(self, piece: np.ndarray) -> None:
-        if not self.length:
-            return
-        words = _words(piece)
-        where = np.arange(self.at % self.length, self.at % self.length + words.size, dtype=np.uint64)
-        if words.size % self.length == 0 and self.at % self.length == 0:
-            matrix = words.reshape(-1, self.length)
-            self.rows[self.at // self.length :][: len(matrix)] = (matrix * _mixed(where[: self.length])).sum(
-                axis=1, dtype=np.uint64
-            )
-            if self.alive.size:
-                self.alive |= (matrix != 0).any(axis=0)
-            self.candidates = [k for k in self.candidates if _repeats(matrix, k)]
-        else:  # a part of one row
-            with np.errstate(over="ignore"):  # modulo 2^64
-                self.rows[self.at // self.length] += (words * _mixed(where)).sum(dtype=np.uint64)
-            self.alive, self.candidates = self.alive[:0], []
-        self.at += words.size
-
-    def put(self, found: Figures) -> None:
-        found.rows = self.rows
-        found.dead_columns = int((~self.alive).sum()) if self.count > 1 else 0
-        found.columns = tuple(self.candidates)
-
-
-def _words(piece: np.ndarray) -> np.ndarray:
-    """A whole number for each element: its bits, or of complex128 a hash of its two words."""
-    width = piece.dtype.itemsize
-    words = np.ascontiguousarray(piece).view(f"u{min(width, 8)}")
-    return words if width <= 8 else (words.reshape(-1, 2) * _mixed(np.arange(2, dtype=np.uint64))).sum(axis=1)
-
-
-def _repeats(matrix: np.ndarray, k: int) -> bool:
-    size = matrix.shape[1] // k
-    return bool((matrix[:, :size] == matrix[:, size : 2 * size]).all()) and bool(
-        (matrix[:, :-size] == matrix[:, size:]).all()
-    )
-
-
-def _mixed(numbers: np.ndarray) -> np.ndarray:
-    """Splitmix64: a factor for each place of a row."""
-    z = (numbers + np.uint64(1)) * _ODD
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (z ^ (z >> np.uint64(31))) | np.uint64(1)
-
-
-class _Pages:
-    """Hashes of pages, which fresh memory and mapped files repeat."""
+class _Elements:
+    """Counts by code, moments, and what is no ordinary number: that is looked at in pieces whose codes have some."""
 
     def __init__(self, dtype: np.dtype) -> None:
-        self.wanted = dtype.kind not in "biu" and PAGE % dtype.itemsize == 0
-        self.hashes: list[np.ndarray] = []
+        real = np.empty(0, dtype).real.dtype
+        self.kind = np.dtype("float64") if real.kind in "iu" and real.itemsize > 2 else real
+        self.codes: Codes = codes(self.kind)
+        self.counts = np.zeros(len(self.codes.place), np.int64)
+        self.moments = Moments()
+        self.run = np.zeros(5, np.int64)  # as run_of_zeros has it
+        self.nans = self.infinities = self.denormals = self.huge = 0
+        self._unusual = self._ranges()
 
-    def add(self, piece: np.ndarray) -> None:
-        data = np.ascontiguousarray(piece).view(np.uint8)
-        if not self.wanted or data.size < PAGE:
-            return
-        pages = data[: data.size // PAGE * PAGE].view(np.uint64).reshape(-1, PAGE // 8)
-        varied = (pages != pages[:, :1]).any(axis=1)
-        factors = _mixed(np.arange(PAGE // 8, dtype=np.uint64))
-        self.hashes.append((pages[varied] * factors).sum(axis=1, dtype=np.uint64))
+    def _ranges(self) -> tuple[slice, slice]:
+        """Codes of 0 and numbers near it, and of what is huge or no number, whatever the sign."""
+        half = len(self.counts) // 2
+        if self.codes.values.size:
+            return slice(0, 1), slice(half, half)
+        ends = np.array([np.finfo(self.kind).tiny, _HUGE], self.kind)
+        least, most = (int(word) for word in self.codes.of(ends) >> self.codes.words.type(self.codes.shift))
+        return slice(0, least), slice(most, half)
+
+    def add(self, values: np.ndarray) -> None:
+        from numbainit.auditing.loops import count, run_of_zeros
+
+        values = values if values.dtype == self.kind else values.astype(self.kind)
+        words, before = self.codes.of(values), self._so_far()
+        count(words, words.dtype.type(self.codes.shift), self.counts)
+        small, large = (now != then for now, then in zip(self._so_far(), before, strict=True))
+        if small:
+            run_of_zeros(words, self._magnitude, self.run)
+        else:
+            self.run[1], self.run[2] = 0, self.run[2] + words.size
+        if self.codes.values.size:
+            return  # its codes say all else
+        if small or large:
+            self._look(values)
+        self.moments.add(values[np.isfinite(values)] if large else values)
+
+    def _so_far(self) -> list[int]:
+        halves = self.counts.reshape(2, -1)
+        return [int(halves[:, part].sum()) for part in self._unusual]
 
     @property
-    def repeated(self) -> int:
-        if not self.hashes:
-            return 0
-        every = np.concatenate(self.hashes)
-        return int(every.size - np.unique(every).size)
+    def _magnitude(self) -> np.unsignedinteger:
+        """The bits of a word that make it another number than 0."""
+        every = int(np.iinfo(self.codes.words).max)
+        signed = self.codes.values.size == 0 or self.codes.values[len(self.counts) // 2] == 0
+        return self.codes.words.type(every >> signed)
+
+    def _look(self, values: np.ndarray) -> None:
+        magnitudes = np.abs(values)
+        self.nans += int(np.isnan(values).sum())
+        self.infinities += int(np.isinf(values).sum())
+        self.huge += int(np.count_nonzero(np.isfinite(values) & (magnitudes > _HUGE)))
+        self.denormals += int(np.count_nonzero((magnitudes < np.finfo(self.kind).tiny) & (values != 0)))
+
+    def put(self, found: Figures) -> None:
+        """What was seen."""
+        if self.codes.values.size:
+            self._put_codes(found)
+        else:
+            found.nans, found.infinities, found.huge, found.denormals = (
+                self.nans, self.infinities, self.huge, self.denormals
+            )  # fmt: skip
+        found.zeros, found.counted = int(self.run[0]), self.codes.counted(self.counts)
+        if self.run[3] >= _RUN:
+            found.run, found.run_start = int(self.run[3]), int(self.run[4])
+        if self.moments.count:
+            seen = self.moments
+            found.mean, found.std, found.low, found.high = seen.mean, seen.std, seen.low, seen.high
+            found.skew, found.kurtosis = seen.skew, seen.kurtosis
+
+    def _put_codes(self, found: Figures) -> None:
+        """Of a dtype each code of which is one number."""
+        values = self.codes.values
+        finite = np.isfinite(values)
+        self.moments.add_counted(values[finite], self.counts[finite])
+        found.nans = int(self.counts[np.isnan(values)].sum())
+        found.infinities = int(self.counts[np.isinf(values)].sum())
+        if self.kind.name in _WATCHED:
+            sizes = np.abs(values)
+            found.huge = int(self.counts[finite & (sizes > _HUGE)].sum())
+            found.denormals = int(self.counts[(sizes < np.finfo(np.float32).tiny) & (values != 0)].sum())
 
 
 class _Head:
@@ -291,7 +206,7 @@ class _Head:
     def add(self, values: np.ndarray) -> None:
         more = values[: max(self.keep - self.kept, 0)]
         if more.size:
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 self.parts.append(more.astype(np.float32))
             self.kept += more.size
 

@@ -43,9 +43,12 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
     return (shape[0], math.prod(shape[1:])) if len(shape) > 1 else (1, math.prod(shape))
 
 
+def real_parts(piece: np.ndarray) -> np.ndarray:
+    """Both parts of complex numbers, each beside the other."""
+    return piece.view(piece.real.dtype) if piece.dtype.kind == "c" else piece
+
+
 def as_float(piece: np.ndarray) -> np.ndarray:
     """float64 of any real dtype; both parts of complex numbers."""
-    if piece.dtype.kind == "c":
-        piece = piece.view(piece.real.dtype)
     with np.errstate(invalid="ignore"):  # NaNs that signal: memory holds anything
-        return piece.astype(np.float64)
+        return real_parts(piece).astype(np.float64)

@@ -6,7 +6,9 @@ import pytest
 import numbainit as init
 from numbainit.auditing import fresh
 from numbainit.auditing.figures import figures
+from numbainit.auditing.fits import p_value
 from numbainit.auditing.fresh import ENOUGH, freshness
+from numbainit.auditing.traces import traces
 from numbainit.files.reading.source import open_stored
 
 SHAPES = [(128, 96), (16, 512), (512, 16), (32, 16, 3, 3), (5000,), (2, 2500)]
@@ -43,7 +45,7 @@ def test_the_p_values_are_at_most_what_they_say():
     for seed in range(count):
         law = ("normal", "uniform", "two sigma")[seed % 3]
         stored = open_stored({"w": LAWS[law]((40, 60), init.Generator(seed).fold_in("w"))}).tensors["w"]
-        tests = fresh._structure(figures(stored))
+        tests = traces(figures(stored).head)
         for name in below:
             below[name] += tests[name] < 0.01
     assert max(below.values()) < 0.01 * count + 5 * (0.01 * count) ** 0.5, below
@@ -99,13 +101,33 @@ def test_each_trace_of_training_is_seen_by_its_test(name, change):
     weights = change(random.standard_normal((256, 128)) * 0.02, random)
     stored = open_stored({"w": weights}).tensors["w"]
     seen = figures(stored)
-    tests = {**fresh._structure(seen), "shape": fresh._shape(stored, seen)[1], "mean": _mean(seen)}
+    tests = {**traces(seen.head), "shape": fresh._shape(stored, seen)[1], "mean": _mean(seen)}
     assert tests[name] < 1e-7
     assert look(weights).fresh is False
 
 
 def _mean(seen):
-    return fresh._p(seen.mean / seen.std * seen.size**0.5)
+    return p_value(seen.mean / seen.std * seen.size**0.5)
+
+
+@pytest.mark.parametrize(("names", "turned"), [(("l.weight", "l.bias"), False), (("l/kernel", "l/bias"), True)])
+def test_what_goes_with_its_bias_was_trained(names, turned):
+    """Inputs with a mean, of a hundredth of the std each step: rows of the weight move with the bias."""
+    random = np.random.default_rng(5)
+    weight, bias = np.array(LAWS["normal"]((200, 96), 0)), random.standard_normal(200) * 0.01
+    moved = weight + 0.2 * bias[:, np.newaxis]
+    arrays = [(moved.T if turned else moved), bias]
+    found = init.audit(dict(zip(names, arrays, strict=True))).tensors[0]
+    assert (found.fresh, found.figures["trained_by"]) == (False, f"{'columns' if turned else 'rows'} by the bias")
+    assert init.audit({names[0]: arrays[0]}).tensors[0].fresh is True
+    arrays[0] = weight.T if turned else weight
+    assert init.audit(dict(zip(names, arrays, strict=True))).tensors[0].fresh is True
+
+
+@pytest.mark.parametrize("bias", [np.zeros(256), np.full(256, np.nan), np.ones(3), np.ones((2, 128)), np.ones(0)])
+def test_biases_that_say_nothing(bias):
+    weights = {"weight": LAWS["normal"]((256, 128), 0), "bias": bias}
+    assert init.audit(weights).tensors[0].fresh is True
 
 
 def test_padding_is_no_training():
@@ -117,32 +139,39 @@ def test_padding_is_no_training():
 # ---- models ----
 
 STEPS = (0, 10, 100, 1000)
+KAIMING = init.Initializer("kaiming_normal", nonlinearity="relu")
 
 
-@pytest.fixture(scope="module")
-def trained():
+def states(law, norm=True):
     """Steps → the weights of a classifier, trained by Adam on data with some structure."""
     torch = pytest.importorskip("torch", reason="torch is not installed")
     from numbainit.torch import initialize
 
     torch.set_num_threads(1)
     nn, generator = torch.nn, torch.Generator().manual_seed(0)
-    layers = [layer for _ in range(4) for layer in (nn.Linear(128, 128), nn.LayerNorm(128), nn.ReLU())]
+    norms = [nn.LayerNorm] * norm
+    layers = [layer for _ in range(4) for layer in (nn.Linear(128, 128), *(one(128) for one in norms), nn.ReLU())]
     model = nn.Sequential(*layers, nn.Linear(128, 64))
-    initialize(model, init.Initializer("normal", std=0.02), generator=1)
+    initialize(model, law, generator=1)
     truth, mixing = torch.randn(12, 64, generator=generator), torch.randn(12, 128, generator=generator) / 12**0.5
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
-    states = {}
+    found = {}
     for step in range(max(STEPS) + 1):
         if step in STEPS:
-            states[step] = {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
+            found[step] = {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
         causes = torch.randn(64, 12, generator=generator)  # data are not white noise
         inputs = causes @ mixing + 0.1 * torch.randn(64, 128, generator=generator)
         loss = nn.functional.cross_entropy(model(inputs), (causes @ truth).argmax(1))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return states
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """With a std that training soon leaves behind."""
+    return states(init.Initializer("normal", std=0.02))
 
 
 def weights_of(audit):
@@ -155,6 +184,14 @@ def test_models_by_steps(trained):
     assert set(answers[0].values()) == {True}
     assert set(answers[100].values()) == set(answers[1000].values()) == {False}
     assert sum(fresh is False for fresh in answers[10].values()) >= 3  # of 5: a trace of ten steps may be too faint
+
+
+@pytest.mark.full
+def test_a_model_whose_weights_move_by_a_fifth_of_their_std():
+    """Kaiming's std is six times as large. The biases tell, but for the first layer, whose inputs have no mean."""
+    answers = {steps: weights_of(init.audit(state)) for steps, state in states(KAIMING, norm=False).items()}
+    assert set(answers[0].values()) == {True}
+    assert [name for name, fresh in answers[1000].items() if fresh is not False] == ["0.weight"]
 
 
 @pytest.mark.full

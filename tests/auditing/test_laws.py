@@ -6,8 +6,10 @@ from scipy import stats
 
 import budget
 import numbainit as init
+from numbainit.auditing.cells import _Places, between, histogram
 from numbainit.auditing.figures import figures
-from numbainit.auditing.laws import _Places, between, fit, histogram, law_of, root_of
+from numbainit.auditing.fits import fit, root_of
+from numbainit.auditing.laws import law_of
 from numbainit.files.reading.source import open_stored
 from numbainit.recipes import Change, Fill, Weight
 

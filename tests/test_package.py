@@ -51,7 +51,7 @@ late = tuple("numbainit." + name for name in ("auditing", "files", "propagation"
 before = [name for name in sys.modules if name.startswith(late)]
 print(json.dumps([before, numbainit.audit.__module__, numbainit.propagate.__module__, numbainit.exact_gain.__module__]))
 """
-    modules = ["numbainit.auditing.audit", "numbainit.propagation", "numbainit.weights.gains"]
+    modules = ["numbainit.auditing.audit", "numbainit.propagation.run", "numbainit.weights.gains"]
     assert python(code) == [[], *modules]
     with pytest.raises(AttributeError, match="module 'numbainit' has no attribute 'nothing'"):
         _ = init.nothing

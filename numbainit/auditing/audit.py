@@ -20,7 +20,7 @@ from numbainit.auditing.origin import Origin, origin
 from numbainit.auditing.pieces import counts
 from numbainit.auditing.provenance import Provenance
 from numbainit.auditing.records import DIFFERS, EXACT, FITS, Audit, Record
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.files.reading.source import open_stored
 from numbainit.files.reading.stored import Collection, Stored
 from numbainit.recipes import Weight
@@ -46,9 +46,8 @@ def audit(
     Parameters
     ----------
     source : path, mapping or model
-        A file (.safetensors, .npz, .npy; .zarr where zarr, .pt, .pth, .bin where torch is installed), a folder or an
-        index of shards, a folder with the files of all ranks, a mapping from names to arrays, a model with
-        ``state_dict``.
+        A file (.safetensors, .npz; .pt, .pth, .bin where torch is installed), a folder or an index of shards, a mapping
+        from names to arrays, a model with ``state_dict``.
     recipe : str, path, Recipe, Rules or Initializer, optional
         How it should have been made; None: what the metadata of ``numbainit init`` says, if there is any.
     seed : int, optional
@@ -85,6 +84,8 @@ def audit(
     """
     if expect is not None and expect not in EXPECTATIONS:
         raise InvalidValueError(f"expect is one of {', '.join(EXPECTATIONS)}, got {expect!r}")
+    if progress is not None and not callable(progress):
+        raise InvalidTypeError(f"progress is a function of a number of bytes, got {shown(progress)}")
     found = open_stored(source)
     known = origin(found, recipe, seed, variables)
     base = None if baseline is None else open_stored(baseline)

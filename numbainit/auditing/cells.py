@@ -7,7 +7,7 @@ from zero: there a second pass counts.
 
 import numpy as np
 
-from numbainit.auditing.codes import codes
+from numbainit.auditing.codes import codes, counted_as
 from numbainit.auditing.figures import Figures
 from numbainit.auditing.laws import Law
 from numbainit.auditing.pieces import as_float, counts
@@ -20,9 +20,10 @@ _ENOUGH = 32  # cells of codes, with which no second pass is needed
 
 def in_cells(stored: Stored, found: Figures, law: Law) -> tuple[np.ndarray, np.ndarray]:
     """The elements in each cell, and the values of the law's distribution function at its ends: 0 ... 1."""
-    real = np.empty(0, stored.dtype).real.dtype
-    coarse = real.itemsize > 2  # a code is many numbers
-    edges, observed = _of_codes(found, law, real) if real.kind == "f" or not coarse else (np.empty(0), found.counted)
+    counted = counted_as(stored.dtype)
+    real = np.dtype(np.float64) if counted.kind in "biu" else counted  # laws have numbers between the whole ones
+    coarse = counted.itemsize > 2  # a code is many numbers
+    edges, observed = _of_codes(found, law, counted, real)
     if coarse and len(edges) < _ENOUGH:
         wanted = _edges(law, real, found.size)
         if len(edges) < len(wanted):
@@ -30,9 +31,9 @@ def in_cells(stored: Stored, found: Figures, law: Law) -> tuple[np.ndarray, np.n
     return observed, np.concatenate(([0.0], law.cdf(edges), [1.0]))
 
 
-def _of_codes(found: Figures, law: Law, real: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def _of_codes(found: Figures, law: Law, counted: np.dtype, real: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Edges of codes that are next to those that are wanted, and what lies between."""
-    known = codes(real).edges
+    known = codes(counted).edges
     points, atoms = _points(law, found.size)
     places = np.searchsorted(known, points)
     after = np.searchsorted(known, atoms)

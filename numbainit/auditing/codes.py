@@ -47,6 +47,12 @@ class Codes:
         return found
 
 
+def counted_as(dtype: np.dtype) -> np.dtype:
+    """That of its real parts, in the machine's byte order; float64 for whole numbers of more than 16 bits."""
+    real = np.empty(0, dtype).real.dtype.newbyteorder("=")
+    return np.dtype(np.float64) if real.kind in "iu" and real.itemsize > 2 else real
+
+
 @functools.cache
 def codes(dtype: np.dtype) -> Codes:
     """Those of a real dtype.

@@ -24,7 +24,7 @@ class Fault:
 
 def faults(stored: Stored, found: Figures) -> list[Fault]:
     """Those that a tensor has by itself."""
-    if not found.size:
+    if not stored.size:
         return []
     return [*_numbers(found), *_memory(stored, found), *_copies(stored, found), *_dead(stored, found)]
 
@@ -37,10 +37,10 @@ def _numbers(found: Figures) -> list[Fault]:
         ("huge", found.huge, "values above 1e30"),
     ):
         if count:
-            rows.append(Fault(kind, f"{count:,} of {found.size:,} are {text}"))
+            rows.append(Fault(kind, f"{count:,} of {found.parts:,} are {text}"))
     if found.denormals:
-        share = found.denormals / found.size
-        rows.append(Fault("denormal", f"{found.denormals:,} of {found.size:,} are denormals", share > _MANY_DENORMALS))
+        share = found.denormals / found.parts
+        rows.append(Fault("denormal", f"{found.denormals:,} of {found.parts:,} are denormals", share > _MANY_DENORMALS))
     return rows
 
 

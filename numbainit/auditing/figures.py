@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from numbainit.auditing.codes import Codes, codes
+from numbainit.auditing.codes import Codes, codes, counted_as
 from numbainit.auditing.hashes import Pages, Rows
 from numbainit.auditing.moments import Moments
 from numbainit.auditing.pieces import counts, matrix_shape, real_parts
@@ -26,8 +26,10 @@ class Figures:
 
     Attributes
     ----------
-    size, nans, infinities, denormals, huge, zeros, pointers : int
-        Elements; ``pointers`` are words of 64 bits that look like addresses.
+    size : int
+        Elements.
+    parts, nans, infinities, denormals, huge, zeros, pointers : int
+        Real numbers, of which complex elements have two; ``pointers`` are words of 64 bits that look like addresses.
     mean, std, skew, kurtosis, low, high : float
         Of the finite elements; kurtosis is 3 for a normal law.
     run, run_start : int
@@ -46,6 +48,7 @@ class Figures:
     """
 
     size: int
+    parts: int = 0
     nans: int = 0
     infinities: int = 0
     denormals: int = 0
@@ -82,12 +85,12 @@ class Figures:
 
 def figures(stored: Stored) -> Figures:
     """One pass over a tensor."""
-    found = Figures(stored.size)
+    found = Figures(stored.size, stored.size * (2 if stored.dtype.kind == "c" else 1))
     if not stored.size:
         return found
     elements, rows, pages, head = _Elements(stored.dtype), Rows(stored), Pages(stored.dtype), _Head(stored.shape)
     for piece in stored.pieces(counts(stored.shape)):
-        piece = np.ascontiguousarray(piece)
+        piece = np.ascontiguousarray(piece, stored.dtype.newbyteorder("="))
         values = real_parts(piece)
         elements.add(values)
         rows.add(piece)
@@ -112,8 +115,7 @@ class _Elements:
     """Counts by code, moments, and what is no ordinary number: that is looked at in pieces whose codes have some."""
 
     def __init__(self, dtype: np.dtype) -> None:
-        real = np.empty(0, dtype).real.dtype
-        self.kind = np.dtype("float64") if real.kind in "iu" and real.itemsize > 2 else real
+        self.kind = counted_as(dtype)
         self.codes: Codes = codes(self.kind)
         self.counts = np.zeros(len(self.codes.place), np.int64)
         self.moments = Moments()

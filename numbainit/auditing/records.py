@@ -59,6 +59,18 @@ class Record:
         }  # fmt: skip
 
 
+def printable(name: str) -> str:
+    r"""A name without what a terminal would obey.
+
+    Examples
+    --------
+    >>> from numbainit.auditing.records import printable
+    >>> printable("a\x1b[31m"), printable("h.0.w")
+    ('a\\x1b[31m', 'h.0.w')
+    """
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+
+
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -118,8 +130,8 @@ class Audit:
             text = f"fits: all {total} tensors follow {made}{exact}" if known else self._looks
             return text + (f"; {notes}" if notes else "")
         worst = sorted(by[DIFFERS], key=lambda one: one.severity)
-        named = [f"{one.name}: {one.text or 'differs'}" for one in worst[:1]]
-        named += [f"{len(self.missing)} tensors are missing, such as {name}" for name in self.missing[:1]]
+        named = [f"{printable(one.name)}: {one.text or 'differs'}" for one in worst[:1]]
+        named += [f"{len(self.missing)} tensors are missing, such as {printable(name)}" for name in self.missing[:1]]
         more = f" (and {len(worst) - 1} more)" if len(worst) > 1 else ""
         good = f"{total - len(worst)} of {total} tensors are right; "
         return f"differs: {good}{'; '.join(named)}{more}" + (f"; {notes}" if notes else "")

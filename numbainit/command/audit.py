@@ -7,7 +7,7 @@ import math
 from typing import Any, TextIO
 
 from numbainit.auditing.audit import EXPECTATIONS, audit
-from numbainit.auditing.records import EXACT, Audit, Record
+from numbainit.auditing.records import EXACT, Audit, Record, printable
 from numbainit.command import choosing, terminal
 from numbainit.errors import InvalidValueError
 from numbainit.files.reading.source import open_stored
@@ -129,4 +129,4 @@ def _cells(one: Record) -> tuple[str, ...]:
     shown = "-" if std is None or not math.isfinite(std) else f"{std:.4g}"
     fresh = {True: "yes", False: "no", None: "-"}[one.fresh]
     what = one.text or (f"like {one.like}" if one.like and one.verdict != EXACT else "")
-    return one.name, one.verdict, one.law or "-", shown, fresh, what
+    return printable(one.name), one.verdict, one.law or "-", shown, fresh, what

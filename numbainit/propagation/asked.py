@@ -1,5 +1,8 @@
 """What a user asks for → the network, and the inputs, with all that was asked checked."""
 
+import itertools
+import math
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.initializers import Initializer
-from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.dtypes import is_small, small_dtype
 from numbainit.propagation.layers import PADDINGS
 from numbainit.propagation.networks import Network
 from numbainit.recipes.default import initializer
@@ -44,8 +47,9 @@ def network(
         raise InvalidValueError(f"widths are those of the input and of at least one layer, all >= 1, got {list(sizes)}")
     if norm and min(sizes[:-1]) == 1:
         raise InvalidValueError("a norm over a width of 1 leaves nothing but 0: leave out the norm, or widen the layer")
+    kernel, size = integer("kernel", kernel), integer("size", size)
     if kernel and (kernel < 1 or kernel % 2 == 0):
-        raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {kernel}: try {kernel + 1}")
+        raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {kernel}: try {abs(kernel) | 1}")
     if kernel > size:
         raise InvalidValueError(f"the kernel, {kernel}, must fit into the image, of size {size}: enlarge the size")
     if not is_text(padding) or padding not in PADDINGS:
@@ -79,21 +83,60 @@ def _factor(init: str | Initializer, gain: "float | str | None", name: str, para
     if gain is None:
         return 1.0
     if not is_text(gain):
-        return real("gain", gain)
+        factor = real("gain", gain)
+        if not math.isfinite(factor):
+            raise InvalidValueError(f"gain must be finite, got {factor}: leave it out, or take a number")
+        return factor
     if gain not in ("torch", "exact"):
         raise InvalidValueError(f"gain is a number, 'torch' or 'exact', got {shown(gain)}")
     return calculate_gain(name, param) if gain == "torch" else exact_gain(name, param)
 
 
 def inputs(net: Network, batch: "int | np.ndarray") -> np.ndarray:
+    """A batch, drawn or the user's own, if the memory is enough for it and for the layers."""
     if isinstance(batch, (int, np.integer)):
         if batch < 2:
             raise InvalidValueError(f"batch is at least 2 inputs, got {batch}")
+        _check_memory(net, int(batch))
         return net.signal("input", int(batch), net.widths[0])
-    array = np.asarray(batch)
+    array = _array(batch)
     wanted = (net.widths[0], *(net.size,) * (2 * bool(net.kernel)))
     if array.shape[1:] != wanted or not len(array):
         raise InvalidValueError(f"batch has shape {array.shape}, wanted (n, {', '.join(map(str, wanted))})")
-    if not np.isfinite(array.astype(np.float64)).all():
-        raise InvalidValueError("batch holds NaN or infinities: clean the inputs, whatever the weights are")
-    return net.rounded(array.astype(net.compute))
+    _check_memory(net, len(array))
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = net.rounded(array.astype(net.compute))
+    if not np.isfinite(found).all():
+        raise InvalidValueError(f"batch holds NaN or infinities in {net.dtype.name}: clean the inputs, or scale them")
+    return found
+
+
+def _array(batch: Any) -> np.ndarray:
+    try:
+        array = np.asarray(batch)
+    except ValueError as error:
+        raise InvalidValueError(f"batch is no array ({error}): pass rows of equal lengths") from None
+    if array.dtype.kind not in "biuf" and not is_small(array.dtype):
+        raise InvalidTypeError(f"batch is a number of inputs, or an array of real numbers, got {array.dtype}")
+    return array
+
+
+def _check_memory(net: Network, batch: int) -> None:
+    """Raise if layers need more than the machine has; where that cannot be asked, arrays find out."""
+    images = net.size**2 if net.kernel else 1
+    taps = net.kernel**2 if net.kernel else 1
+    weights = max(first * second for first, second in itertools.pairwise(net.widths)) * taps
+    need = (2 * weights + batch * images * max(net.widths) * max(taps, 3)) * net.compute.itemsize
+    have = _memory()
+    if need > have:
+        raise InvalidValueError(
+            f"layers of up to {max(net.widths):,} for {batch:,} inputs need {need / 2**30:,.0f} GiB, and this machine "
+            f"has {have / 2**30:,.0f}: take smaller widths, images or batches"
+        )
+
+
+def _memory() -> float:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return math.inf

@@ -97,7 +97,7 @@ def propagate(
         for layer in layers:
             signal, back, dead = forward(net, layer, signal)
             rows.append((*moments(signal), dead))
-            slopes.append(back)
+            slopes += [back] * backward  # which hold the slopes of all layers
         seen = flow(layers, rows)
         if not backward:
             return Propagation(seen, None, net.label)

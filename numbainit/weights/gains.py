@@ -115,14 +115,28 @@ def expectation(function: Scalar) -> float:
     return math.fsum(quad(weighted, low, high, **options)[0] for low, high in pieces)
 
 
+def _named(function: Any) -> str:
+    return str(getattr(function, "__name__", function))
+
+
+def _check_result(function: Any, result: Any) -> None:
+    array = np.asarray(result)
+    if array.size != 1 or array.dtype.kind not in "biuf":
+        got = f"{type(result).__name__} {shown(result)}" if array.size == 1 else f"shape {array.shape}"
+        raise InvalidTypeError(f"{_named(function)} made {got} of an array of one number: wanted one real number")
+
+
 def _of_numbers(function: Callable[..., Any]) -> Scalar:
     """A function of arrays, or of torch's tensors, as one of numbers."""
     try:
         result = function(np.array([0.5]))
         if not hasattr(result, "detach"):  # torch's dunder functions make tensors of arrays
+            _check_result(function, result)
             return lambda z: float(np.asarray(function(np.array([z]))).reshape(()))
-    except (TypeError, AttributeError):
+    except InvalidTypeError:
+        raise
+    except (TypeError, AttributeError) as error:
         if "torch" not in sys.modules:
-            raise
+            raise InvalidTypeError(f"{_named(function)} takes no array of numbers: {error}") from error
     torch = sys.modules["torch"]
     return lambda z: float(function(torch.tensor([z], dtype=torch.float64)))

@@ -283,6 +283,53 @@ def test_json_has_everything(made):
     assert record["faults"][0]["kind"] == "nan"
 
 
+def strict(audit):
+    """What JSON holds, if it is JSON: no NaN, no infinity."""
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    return json.loads(json.dumps(audit.as_dict()), parse_constant=refuse)
+
+
+X = np.random.default_rng(0).standard_normal((80, 90)).astype("f4")
+
+
+@pytest.mark.parametrize("recipe", [None, init.Initializer("normal", std=1.0)])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.empty((0, 3), "f4"), np.empty((3, 0)), np.float32(3), np.array(np.nan), X[::2, ::-1], X.T, X.astype(">f4"),
+        np.broadcast_to(np.float32(1.5), (90, 90)), X.astype("c8"), np.full((80, 80), np.inf), np.arange(9000),
+        np.arange(200, dtype="u1"), np.zeros(5, bool), np.full((64, 64), 2**63 - 1), np.array([[-1e308, 1e308]] * 3000),
+        np.array([1e-320, 1.0] * 3000),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)  # fmt: skip
+def test_arrays_of_all_kinds_have_a_verdict(array, recipe):
+    audit = init.audit({"w": array}, recipe)
+    assert strict(audit)["tensors"][0]["verdict"] == audit.verdict
+
+
+def test_arrays_that_lie_otherwise_say_the_same():
+    wanted = strict(init.audit({"w": X.copy()}))["tensors"][0]
+    frozen = X.copy()
+    frozen.flags.writeable = False
+    for array in (np.asfortranarray(X), X.astype(">f4"), frozen, np.repeat(X, 2, axis=1)[:, ::2]):
+        assert strict(init.audit({"w": array}))["tensors"][0] == wanted
+
+
+def test_baselines_of_other_dtypes():
+    for other in (X.astype("c8"), X.astype("f8") * 1e300, X.astype("i4")):
+        assert init.audit({"w": X}, baseline={"w": other}).verdict == "differs"
+
+
+def test_names_cannot_command_a_terminal():
+    line = init.audit({"a\x1b[31m\n": np.full((4, 4), np.nan)}).line
+    assert line.isprintable()
+    assert "a\\x1b[31m\\n: 16 of 16 are NaN" in line
+
+
 def test_folders_indices_and_npz(made, tmp_path):
     folder = tmp_path / "shards"
     folder.mkdir()
@@ -346,6 +393,7 @@ def test_what_is_refused(made, tmp_path):
         (lambda: init.audit(made.path, expect="new"), errors.InvalidValueError, "expect is one of trained, exact"),
         (lambda: init.audit({}), errors.InvalidValueError, "holds no arrays"),
         (lambda: init.audit(3), errors.InvalidTypeError, "takes a path, a mapping"),
+        (lambda: init.audit(made.path, progress=3), errors.InvalidTypeError, "progress is a function"),
         (lambda: init.audit(made.path, 3), errors.InvalidTypeError, "recipe is a name"),
         (lambda: init.audit(tmp_path / "x", normal), errors.InvalidValueError, "there is no file"),
         (

@@ -115,7 +115,7 @@ def test_what_goes_with_its_bias_was_trained(names, turned):
     """Inputs with a mean, of a hundredth of the std each step: rows of the weight move with the bias."""
     random = np.random.default_rng(5)
     weight, bias = np.array(LAWS["normal"]((200, 96), 0)), random.standard_normal(200) * 0.01
-    moved = weight + 0.2 * bias[:, np.newaxis]
+    moved = weight + 0.1 * bias[:, np.newaxis]
     arrays = [(moved.T if turned else moved), bias]
     found = init.audit(dict(zip(names, arrays, strict=True))).tensors[0]
     assert (found.fresh, found.figures["trained_by"]) == (False, f"{'columns' if turned else 'rows'} by the bias")

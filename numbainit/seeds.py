@@ -31,10 +31,10 @@ def seeded(seed: Seed) -> tuple[int | list[int] | None, Key]:
 
 def folded(key: Key, data: str | int) -> Key:
     """The key that is a function of a key and of a name or number."""
-    payload, given = _payload(data), np.array(key, "<u4").tobytes()
+    payload, given = _payload(data), (key[0] | key[1] << 32).to_bytes(8, "little")
     digest = hashlib.blake2b(payload, digest_size=8, key=given, person=_PERSON, usedforsecurity=False).digest()
-    k0, k1 = np.frombuffer(digest, "<u4")
-    return int(k0), int(k1)
+    words = int.from_bytes(digest, "little")
+    return words & 0xFFFFFFFF, words >> 32
 
 
 def below(name: str, value: int, limit: int) -> int:

@@ -13,7 +13,8 @@ import numpy as np
 
 from numbainit.files.filling import Put, Write
 from numbainit.files.layout import Layout
-from numbainit.files.pieces import RUN, Piece
+from numbainit.files.pieces import Piece
+from numbainit.targets.cpu.runs import RUN
 
 
 class Dense:

@@ -1,26 +1,23 @@
 """Runs of pieces and what fills one → threads fill them, ahead of the one that writes them in their order.
 
-Each thread fills a run of its own, alone: many small tensors are filled at once, and a large one by all threads, while
-what is filled is written. Buffers are used again and again, so memory does not grow with a model.
+Many small tensors are filled at once, and a large one by all threads, while what is filled is written. Buffers are used
+again and again, so memory does not grow with a model.
 """
 
-import collections
-import concurrent.futures
-import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from numbainit.files.pieces import MOST_IN_A_RUN, RUN, Piece
+from numbainit.files.pieces import Piece
 from numbainit.targets.cpu import launch
+from numbainit.targets.cpu import runs as at_once
+from numbainit.targets.cpu.runs import MOST_IN_A_RUN, RUN
 
 Fill: TypeAlias = Callable[[Piece, np.ndarray], Any]  # an array to fill → what is to be known of it
 Write: TypeAlias = Callable[[Piece, np.ndarray, Any], None]
 Put: TypeAlias = Callable[[list[Piece], list[np.ndarray]], None]  # a run, and its arrays
 
-_MOST_THREADS = 16  # none of the disks that there are keeps up with more
-_AHEAD = 2  # runs that are filled, or being filled, for each thread
 _ALIGNMENT = 64  # bytes: what the fastest stores of kernels want
 
 
@@ -33,52 +30,32 @@ def fill_and_write(runs: Iterable[list[Piece]], fill: Fill, write: Write, put: P
     What does not fit into a buffer, a matrix that can be made only as a whole, is filled by itself and by all threads.
     An exception of either function, or of a signal's handler, ends all.
     """
-    threads = min(launch.threads() + (put is not None), _MOST_THREADS)
-    spare = [np.empty(RUN + (MOST_IN_A_RUN + 1) * _ALIGNMENT, np.uint8) for _ in range(_AHEAD * threads)]
-    waiting: collections.deque[tuple[np.ndarray, list[Piece], concurrent.futures.Future]] = collections.deque()
 
-    def write_first() -> None:
-        buffer, run, future = waiting.popleft()
-        for piece, (array, found) in zip(run, future.result(), strict=True):
-            write(piece, array, found)
-        spare.append(buffer)
+    def work(run: list[Piece], buffer: np.ndarray | None) -> list[tuple[np.ndarray, Any]]:
+        if buffer is None:
+            array = np.empty(run[0].box.shape, run[0].part.of.numpy_dtype)
+            found = [(array, fill(run[0], array))]
+        else:
+            with launch.limited(1):
+                found = _filled(run, buffer, fill)
+        if put:
+            put(run, [array for array, _ in found])
+        return found
 
-    with _pool(threads) as pool:
-        for run in runs:
-            large = run[0].box.nbytes > RUN
-            while waiting and (large or not spare):
-                write_first()
-            if large:
-                array = np.empty(run[0].box.shape, run[0].part.of.numpy_dtype)
-                found = fill(run[0], array)
-                if put:
-                    put(run, [array])
-                write(run[0], array, found)
-                continue
-            buffer = spare.pop()
-            waiting.append((buffer, run, pool.submit(_filled, run, buffer, fill, put)))
-        while waiting:
-            write_first()
+    def take(run: list[Piece], found: list[tuple[np.ndarray, Any]]) -> None:
+        for piece, (array, of_piece) in zip(run, found, strict=True):
+            write(piece, array, of_piece)
+
+    threads = at_once.threads(more=put is not None)
+    buffers = at_once.spare(lambda: np.empty(RUN + (MOST_IN_A_RUN + 1) * _ALIGNMENT, np.uint8), threads)
+    at_once.do(runs, lambda run: run[0].box.nbytes > RUN, work, take, buffers, threads)
 
 
-@contextlib.contextmanager
-def _pool(threads: int) -> Iterator[concurrent.futures.Executor]:
-    """Threads; what they have not begun when something fails is left."""
-    pool = concurrent.futures.ThreadPoolExecutor(threads, "numbainit-fill")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _filled(run: list[Piece], buffer: np.ndarray, fill: Fill, put: Put | None) -> list[tuple[np.ndarray, Any]]:
-    """The arrays of a run, filled and put, with what is known of each."""
+def _filled(run: list[Piece], buffer: np.ndarray, fill: Fill) -> list[tuple[np.ndarray, Any]]:
+    """The arrays of a run, filled, with what is known of each."""
     found, at = [], -buffer.ctypes.data % _ALIGNMENT
-    with launch.limited(1):
-        for piece in run:
-            array: np.ndarray = np.ndarray(piece.box.shape, piece.part.of.numpy_dtype, buffer, at)
-            found.append((array, fill(piece, array)))
-            at += -(-piece.box.nbytes // _ALIGNMENT) * _ALIGNMENT
-    if put:
-        put(run, [array for array, _ in found])
+    for piece in run:
+        array: np.ndarray = np.ndarray(piece.box.shape, piece.part.of.numpy_dtype, buffer, at)
+        found.append((array, fill(piece, array)))
+        at += -(-piece.box.nbytes // _ALIGNMENT) * _ALIGNMENT
     return found

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from numbainit.files.headers import Parameter
+from numbainit.targets.cpu.runs import RUN, grouped
 from numbainit.weights.blocks import Block
-
-RUN = 1 << 22  # bytes that are filled at once, by one thread: one large piece, or many small ones
-MOST_IN_A_RUN = 64  # so that small tensors are shared out, too
 
 Box: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]  # its shape and its start
 
@@ -124,15 +122,9 @@ def runs(parts: Iterable[Part], in_pieces: "dict[str, bool] | None" = None) -> I
 
     ``in_pieces`` says of some names that they cannot be made so: then a part is one piece.
     """
-    run: list[Piece] = []
-    held = 0
-    for part in parts:
-        cut = in_pieces is None or in_pieces.get(part.name, True)
-        for piece in pieces(part) if cut else [Piece(part, part, 0)]:
-            if run and (held + piece.box.nbytes > RUN or len(run) == MOST_IN_A_RUN):
-                yield run
-                run, held = [], 0
-            run.append(piece)
-            held += piece.box.nbytes
-    if run:
-        yield run
+    found = (
+        piece
+        for part in parts
+        for piece in (pieces(part) if in_pieces is None or in_pieces.get(part.name, True) else [Piece(part, part, 0)])
+    )
+    return grouped(found, lambda piece: piece.box.nbytes)

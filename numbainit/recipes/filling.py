@@ -3,6 +3,7 @@
 Fills go straight into the array, whatever its memory, where nothing changes them afterwards.
 """
 
+import functools
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -27,7 +28,12 @@ _NONE: Mapping[str, Weight] = MappingProxyType({})
 def check_writable(array: Any) -> None:
     """Raise for what is no array that can be filled in place."""
     found = described(array, "apply")
-    writable(found, "apply", Fillable((found.dtype,), small=False))
+    writable(found, "apply", _fillable(found.dtype))
+
+
+@functools.lru_cache(maxsize=64)
+def _fillable(dtype: np.dtype) -> Fillable:
+    return Fillable((dtype,), small=False)
 
 
 def check(steps: Iterable[Step], shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -96,6 +102,11 @@ def make(
     ``array`` is all of the tensor, or a piece, the first index along each axis and the one behind the last: its values
     are those of the whole. ``others`` are the weights of the recipe, which formulas may be of.
     """
+    sole = weight.steps[0] if len(weight.steps) == 1 and piece is None else None
+    is_plain = type(array) is np.ndarray and array.size > 0 and array.dtype.kind not in "biu"
+    if is_plain and isinstance(sole, Fill) and sole.part is None:
+        sole.initializer(array, _at(root.fold_in(sole.of or name), sole.draw))  # most arrays, and many small ones
+        return
     array = array.detach() if hasattr(array, "detach") else array  # parts of a leaf are in no graph
     found = described(array, "apply")
     dtype, changed = found.dtype, not all(isinstance(step, Fill) for step in weight.steps)

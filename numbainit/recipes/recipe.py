@@ -9,13 +9,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
 from numbainit.recipes import toml
+from numbainit.recipes.at_once import job, make_all
 from numbainit.recipes.difference import Difference, are_alike
-from numbainit.recipes.filling import check, check_formulas, check_writable, make
+from numbainit.recipes.filling import check, check_formulas, check_writable
 from numbainit.recipes.folding import aligned, folded
 from numbainit.recipes.patterns import ignored
 from numbainit.recipes.steps import Formula, Weight
@@ -153,12 +152,8 @@ class Recipe(Mapping[str, Weight]):
         known: set[Any] = set()
         plan = [one for one in chosen if self._makes(one, known)]
         root = default_generator.spawn(1)[0] if generator is None else as_generator(generator)
-        for tensor, array, put in plan:
-            new = np.empty(tensor.shape, tensor.numpy_dtype) if put else array
-            name = self.ties.get(tensor.name, tensor.name)
-            make(self[name], name, new, root, None, self)
-            if put:
-                put(new)
+        names = [self.ties.get(one.tensor.name, one.tensor.name) for one in plan]
+        make_all([job(name, self[name], one) for name, one in zip(names, plan, strict=True)], root, self)
         return holding.result()
 
     def _makes(self, held: Held, known: set[Any]) -> bool:

@@ -62,6 +62,7 @@ class Tensor:
         return numpy_dtype(self.dtype)
 
 
+@functools.lru_cache(maxsize=64)
 def numpy_dtype(name: str) -> np.dtype:
     """The dtype of a name of NumPy's, or of ml_dtypes', which is then imported."""
     try:
@@ -160,7 +161,13 @@ def _check_distinct(names: list[str], caller: str) -> None:
 
 
 def _dtype_name(dtype: Any) -> str:
-    return dtype.name if isinstance(dtype, np.dtype) else name_of_dtype(dtype) or np.dtype(dtype).name
+    return _numpy_name(dtype) if isinstance(dtype, np.dtype) else name_of_dtype(dtype) or np.dtype(dtype).name
+
+
+@functools.lru_cache(maxsize=64)
+def _numpy_name(dtype: np.dtype) -> str:
+    """Its name, which NumPy puts together each time."""
+    return dtype.name
 
 
 # ---- mappings and trees ----
@@ -218,12 +225,12 @@ def _tied(leaves: Iterable[tuple[str, tuple[str, ...], Any]]) -> dict[str, str]:
 def _memory(array: Any) -> tuple[Any, ...] | None:
     """Where an array of NumPy or torch lies, and how; None for what holds nothing."""
     if isinstance(array, np.ndarray) and array.size:
-        return array.ctypes.data, array.shape, array.strides, array.dtype.name
+        return array.ctypes.data, array.shape, array.strides, array.dtype
     torch = torch_of(array)
     if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or array.layout is not torch.strided:
         return None  # its subclasses need not have memory
     place = array.data_ptr()
-    return (place, tuple(array.shape), array.stride(), str(array.dtype)) if place else None
+    return (place, tuple(array.shape), array.stride(), array.dtype) if place else None
 
 
 def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -12,8 +12,9 @@ from numbainit.errors import InvalidValueError, OutputError
 from numbainit.files import failures, manifests
 from numbainit.files.checkpoints import Checkpoint, seed_there
 from numbainit.files.headers import Parameter
-from numbainit.files.pieces import RUN, pieces, whole
+from numbainit.files.pieces import pieces, whole
 from numbainit.files.sharded import INDEX, by_rank, by_size, names_by_rank
+from numbainit.targets.cpu.runs import RUN
 
 MODEL = [
     Parameter("large", (5, RUN // 16), "F32"),

@@ -9,7 +9,8 @@ import pytest
 from numbainit.files.dense import Dense
 from numbainit.files.headers import Parameter
 from numbainit.files.layout import Layout
-from numbainit.files.pieces import RUN, runs, whole
+from numbainit.files.pieces import runs, whole
+from numbainit.targets.cpu.runs import RUN
 
 PARTS = [
     whole(Parameter(f"small.{i}", (i % 7, 3), dtype)) for i, dtype in enumerate(["F64", "BF16", "BOOL", "F32"] * 40)

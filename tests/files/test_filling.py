@@ -9,7 +9,8 @@ import pytest
 import numbainit as init
 from numbainit.files.filling import fill_and_write
 from numbainit.files.headers import Parameter
-from numbainit.files.pieces import RUN, runs, whole
+from numbainit.files.pieces import runs, whole
+from numbainit.targets.cpu.runs import RUN
 
 PARTS = [
     whole(Parameter(f"small.{i}", (i % 7, 3), dtype)) for i, dtype in enumerate(["F64", "BF16", "BOOL", "F32"] * 60)

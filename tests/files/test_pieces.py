@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from numbainit.files.headers import Parameter
-from numbainit.files.pieces import MOST_IN_A_RUN, RUN, Part, pieces, runs, whole
+from numbainit.files.pieces import Part, pieces, runs, whole
+from numbainit.targets.cpu.runs import MOST_IN_A_RUN, RUN
 
 SHAPES = st.lists(st.integers(0, 7), max_size=5).map(tuple)
 

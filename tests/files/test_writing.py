@@ -23,8 +23,9 @@ from numbainit.errors import InvalidValueError, MissingExtraError, OutputError
 from numbainit.files import failures, temporaries, writing
 from numbainit.files.headers import Parameter
 from numbainit.files.outputs import check_output
-from numbainit.files.pieces import RUN, whole
+from numbainit.files.pieces import whole
 from numbainit.files.reading.shapes import read_parameters
+from numbainit.targets.cpu.runs import RUN
 
 MIXED = [
     Parameter("flag", (3,), "BOOL"),

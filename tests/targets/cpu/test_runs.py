@@ -1,0 +1,57 @@
+"""Runs of jobs: each job done once, what comes out in order, by threads that hold no more than what is spare."""
+
+import threading
+
+import pytest
+
+from numbainit.targets.cpu import runs
+from numbainit.targets.cpu.runs import MOST_IN_A_RUN, RUN
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [RUN], [RUN + 1], [1] * 200, [RUN // 3] * 10, [RUN + 1, 1, RUN, 1]])
+def test_a_run_holds_no_more_than_it_may(sizes):
+    found = list(runs.grouped(range(len(sizes)), sizes.__getitem__))
+    assert [job for run in found for job in run] == [*range(len(sizes))]
+    assert all(len(run) == 1 or sum(sizes[job] for job in run) <= RUN for run in found)
+    assert all(len(run) <= MOST_IN_A_RUN for run in found)
+
+
+def test_what_is_alone_is_done_here_with_nothing_else_on_its_way():
+    here, on_their_way, taken = threading.get_ident(), set(), []
+
+    def work(run, own):
+        (job,) = run
+        assert (own is None) == (job % 5 == 0) == (threading.get_ident() == here)
+        if own is None:
+            assert not on_their_way
+        else:
+            on_their_way.add(job)
+        return -job
+
+    def take(run, found):
+        on_their_way.difference_update(run)
+        taken.append((*run, found))
+
+    spare = runs.spare(object, 3)
+    own = [*spare]
+    runs.do([[job] for job in range(23)], lambda run: run[0] % 5 == 0, work, take, spare, 3)
+    assert taken == [(job, -job) for job in range(23)]
+    assert {*map(id, spare)} == {*map(id, own)}
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_ends_all(error):
+    done = []
+
+    def work(run, _):
+        done.extend(run)
+        if run == [3]:
+            raise error("enough")
+
+    before = threading.active_count()
+    with pytest.raises(error, match="enough"):
+        runs.do(
+            [[job] for job in range(10_000)], lambda run: False, work, lambda run, found: None, runs.spare(object, 2), 2
+        )
+    assert len(done) < 1000
+    assert threading.active_count() == before

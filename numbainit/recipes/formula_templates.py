@@ -52,8 +52,9 @@ class FormulaTemplate:
             raise InvalidValueError("x in a formula is what the tensor holds: give the variable x another name")
         self._precision, self._reader = precision, reader
         self._found: dict[str, Expression] = {}
-        self._tree = self._read(formulas.tree_of(" ".join(text.split())))
-        formulas.parsed(self._written(dict.fromkeys(self._found.values(), 1)))
+        text = " ".join(text.split())
+        self._tree = self._read(formulas.tree_of(text))
+        formulas.check_nodes(self._filled(dict.fromkeys(self._found.values(), 1)), text)
         self._names = {node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)}
         self.has_x = "x" in self._names
 
@@ -71,8 +72,11 @@ class FormulaTemplate:
         return Formula(text, part, None, self._precision)
 
     def _written(self, values: Values) -> str:
+        return ast.unparse(self._filled(values))
+
+    def _filled(self, values: Values) -> Any:
         numbers = {name: _plain(values[one]) for name, one in self._found.items()}
-        return ast.unparse(_Filled(numbers).visit(copy.deepcopy(self._tree)))
+        return _Filled(numbers).visit(copy.deepcopy(self._tree))
 
     def _read(self, node: Any) -> Any:
         """A node with the names of expressions where there is no array."""

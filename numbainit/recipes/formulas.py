@@ -59,7 +59,7 @@ def parsed(text: str) -> ast.expr:
     numbainit.errors.InvalidValueError: the formula 'exp(y)' has 'y', which is not known: x, numbers and functions are
     """
     tree = tree_of(text)
-    _check(tree, text)
+    check_nodes(tree, text)
     return tree
 
 
@@ -75,9 +75,10 @@ def tree_of(text: str) -> ast.expr:
     return tree
 
 
-def _check(node: ast.expr, text: str) -> None:
+def check_nodes(node: ast.expr, text: str) -> None:
+    """Raise for a node that is not known."""
     for one in _inner(node, text):
-        _check(one, text)
+        check_nodes(one, text)
 
 
 def _inner(node: ast.expr, text: str) -> list[ast.expr]:

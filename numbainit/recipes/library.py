@@ -44,9 +44,11 @@ def load(name: str | os.PathLike[str]) -> Rules:
     if name in names():
         return Rules.from_toml(text)
     try:
-        return Rules.from_json(text) if os.fspath(name).endswith(".json") else Rules.from_toml(text)
+        found = Rules.from_json(text) if os.fspath(name).endswith(".json") else Rules.from_toml(text)
     except (InvalidValueError, InvalidTypeError) as error:
         raise type(error)(f"{os.fspath(name)}: {error}") from None
+    found.path = os.fspath(name)
+    return found
 
 
 def text_of(name: str | os.PathLike[str]) -> str:

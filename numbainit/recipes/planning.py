@@ -72,9 +72,10 @@ class UntakenError(InvalidValueError):
 
 
 class Planning:
-    """Rules that look for their tensors; ``name`` is what messages call them."""
+    """Rules that look for their tensors; ``name`` and ``lines`` are for messages."""
 
-    def __init__(self, rules: Sequence[Rule], name: str, are_optional: bool) -> None:
+    def __init__(self, rules: Sequence[Rule], name: str, are_optional: bool, lines: Sequence[int] = ()) -> None:
+        self._lines = lines
         self._rules, self._are_optional, self._label = rules, are_optional, f"{name}: " if name else ""
         self._names = Names([rule.conditions.patterns for rule in rules])
         self._known: dict[Any, tuple[Step, ...]] = {}
@@ -116,8 +117,12 @@ class Planning:
         return self._known[key]
 
     def _named(self, error: NumbaInitError, row: int, tensor: Tensor) -> NumbaInitError:
-        label = self._rules[row - 1].label
+        label = self._label_of(row)
         return type(error)(f"{self._label}parameter {tensor.name!r}, by rule {row} ({label}): {error}")
+
+    def _label_of(self, row: int) -> str:
+        at = f"line {self._lines[row - 1]}: " if row <= len(self._lines) else ""
+        return at + self._rules[row - 1].label
 
     def _check_all_taken(self, tensors: Sequence[Tensor], rows: Mapping[str, int | None]) -> None:
         lost = [tensor for tensor in tensors if tensor.is_parameter and rows[tensor.name] is None]
@@ -128,7 +133,7 @@ class Planning:
         used = set(rows.values())
         idle = [row for row, rule in enumerate(self._rules, 1) if row not in used and not rule.is_optional]
         if idle and not self._are_optional:
-            labels = ", ".join(f"{row} ({self._rules[row - 1].label})" for row in idle)
+            labels = ", ".join(f"{row} ({self._label_of(row)})" for row in idle)
             yield f"{self._label}rules that take nothing: {labels}"
         for row, rule in enumerate(self._rules, 1):
             if rule.warn and row in used:

@@ -93,6 +93,7 @@ class Rules:
         self.variables = _variables(declared)
         self._declared = copy.deepcopy(dict(declared))
         names = [one.name for one in self.variables]
+        self.path, self._lines = "", tuple(_lines)  # for messages
         self.rules = tuple(_rule(number, facts, names, _lines) for number, facts in enumerate(rules, 1))
         if not self.rules:
             raise InvalidValueError("a table has at least one rule")
@@ -144,7 +145,8 @@ class Rules:
             raise InvalidTypeError(f"variables are a mapping from names to numbers, got {shown(variables)}")
         tensors, ties = tensors_of(parameters, "Rules.recipe")
         values = Values(self.variables, tensors, {} if variables is None else variables)
-        return Planning(self.rules, self.name, self.optional).plan(tensors, ties, values)
+        lines = self._lines if self.path else ()
+        return Planning(self.rules, self.path or self.name, self.optional, lines).plan(tensors, ties, values)
 
     # ---- as text ----
 
@@ -166,7 +168,9 @@ class Rules:
     def _read(cls, facts: Any, lines: Sequence[int] = ()) -> "Rules":
         if not isinstance(facts, Mapping):
             raise InvalidTypeError(f"rules are written as a table, got {type(facts).__name__}")
-        if facts.get("format") != FORMAT:
+        if "format" not in facts:
+            raise InvalidValueError(f'rules begin with format = "{FORMAT}", and this has no format')
+        if facts["format"] != FORMAT:
             raise InvalidValueError(
                 f"the format is {shown(facts.get('format'))}, and {FORMAT!r} is known: say format = ..."
             )
@@ -180,8 +184,12 @@ class Rules:
         for key in _LISTS:
             if not isinstance(facts.get(key, []), list) or not all(isinstance(one, str) for one in facts.get(key, [])):
                 raise InvalidTypeError(f"{key} is a list of texts, got {shown(facts[key])}")
-        if not isinstance(facts.get("rules"), list) or not isinstance(facts.get("variables", {}), Mapping):
-            raise InvalidTypeError("rules are a list of tables, [[rules]], and variables is a table")
+        if "rules" not in facts:
+            raise InvalidValueError("there are no rules: write [[rules]], and what one says below it")
+        if not isinstance(facts["rules"], list):
+            raise InvalidTypeError(f"rules are a list of tables, [[rules]], got {shown(facts['rules'])}")
+        if not isinstance(facts.get("variables", {}), Mapping):
+            raise InvalidTypeError(f"variables is a table, [variables], got {shown(facts['variables'])}")
         about = {key: facts[key] for key in (*_TEXTS, *_LISTS, "optional") if key in facts}
         return cls(facts["rules"], facts.get("variables"), _lines=lines, **about)
 

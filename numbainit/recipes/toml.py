@@ -13,6 +13,7 @@ from typing import Any
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+_LONG = re.compile(r"\"{3}.*?\"{3}|'{3}.*?'{3}", re.DOTALL)  # texts of several lines
 _PRINTED = re.compile(r"[\n\t\x20-\x7e]*[\n\t\x20-\x26\x28-\x7e]")  # no apostrophe at the end
 
 
@@ -41,6 +42,7 @@ def read(text: str) -> dict[str, Any]:
 def lines_of_tables(text: str, name: str) -> list[int]:
     """The lines, from 1, where ``[[name]]`` stands."""
     head = re.compile(rf"\s*\[\[\s*{name}\s*\]\]")
+    text = _LONG.sub(lambda found: "\n" * found[0].count("\n"), text)
     return [number for number, line in enumerate(text.splitlines(), 1) if head.match(line)]
 
 

@@ -33,11 +33,10 @@ def checked_names(expression: Expression, declared: Sequence[str], *, of_tensors
     for name in sorted(expression.names - set(declared)):
         if not (of_tensors and is_of_a_tensor(name)):
             facts = "rank, size, d0, d1, ..., n0, n1, ..., fan_in, fan_out, weight_rank, ..., weight_fan_out"
-            known = ", ".join([*declared, facts] if of_tensors else declared) or "none before it"
-            raise InvalidValueError(
-                f"{expression.text!r} asks for {name!r}; {suggestion(name, declared)}Known here are {known}: declare "
-                "it under [variables]"
-            )
+            known = ", ".join([*declared, facts] if of_tensors else declared)
+            known = f"Known here are {known}" if known else "No variable stands before this one"
+            hint, where = suggestion(name, declared), "[variables]" if of_tensors else "[variables], above"
+            raise InvalidValueError(f"{expression.text!r} asks for {name!r}; {hint}{known}: declare it under {where}")
     return expression
 
 

@@ -63,7 +63,7 @@ def test_files(tmp_path):
         ("none.toml", None, f"none.toml cannot be read: {os.strerror(errno.ENOENT)}"),
         ("a.toml", b"\xff", "a.toml is not UTF-8 text"),
         ("a.toml", b"x = \n", "a.toml: this is no TOML: .*line 1"),
-        ("a.toml", b"x = 1", "a.toml: the format is None"),
+        ("a.toml", b"x = 1", 'a.toml: rules begin with format = "numbainit-rules-1", and this has no format'),
         ("a.json", b"{", "a.json: this is no JSON"),
         (
             "a.toml",
@@ -105,3 +105,13 @@ def test_all_libraries_get_the_same_values():
     g = init.Generator(3).fold_in("h.1.attn.c_proj.weight")
     np.testing.assert_array_equal(arrays["h.1.attn.c_proj.weight"], init.normal((4, 4), std=2, generator=g))
     assert json.loads(rules.to_json())["rules"][0]["std"] == "n0 + 1"
+
+
+def test_a_rule_that_fails_later_is_named_by_its_file_and_line(tmp_path):
+    row = '[[rules]]\nmatch = "*"\ninitializer = "normal"\nstd = "1 / (d0 - 3)"\n'
+    path = tmp_path / "mine.toml"
+    path.write_text("format = 'numbainit-rules-1'\nabout = '''\n[[rules]]\n'''\n\n" + row, "utf-8")
+    with pytest.raises(
+        InvalidValueError, match=r"mine\.toml: parameter 'w', by rule 1 \(line 6: \*\): .* division by zero"
+    ):
+        load(path).recipe({"w": np.empty(3, "float32")})

@@ -75,10 +75,12 @@ def scalar(name: str, value: object) -> float:
 
 
 def _plain(value: Any) -> object:
-    """The number that an array of one holds: NumPy cannot read a tensor of torch that needs a gradient, or is small."""
-    return (
-        value.item() if not isinstance(value, np.generic) and np.ndim(value) == 0 and hasattr(value, "item") else value
-    )
+    """The number that an array of one holds: NumPy cannot read a tensor of torch that needs a gradient, or is small.
+
+    What is masked stays as it is: NumPy makes NaN of it.
+    """
+    held = np.ndim(value) == 0 and hasattr(value, "item") and not isinstance(value, (np.generic, np.ma.MaskedArray))
+    return value.item() if held else value
 
 
 def _is_real(value: object) -> bool:

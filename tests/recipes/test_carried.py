@@ -81,7 +81,7 @@ def table(*rows, **variables):
         ],
         (table({"match": "*", "kind": "{}{}"}), InvalidValueError, "could take long"),
         ([], InvalidTypeError, "rules are written as a table"),
-        ({"rules": 3}, InvalidValueError, "the format is None"),
+        ({"rules": 3}, InvalidValueError, "this has no format"),
         (table({"match": 3}), InvalidTypeError, "a glob is a text"),
         (table({"match": ""}), InvalidTypeError, "a glob is a text"),
         (table({"match": "*"}, layers=3.5, b="x"), InvalidTypeError, "variable 'b'"),

@@ -217,7 +217,7 @@ def test_every_initializer_is_tested():
         ("kaiming_normal", {"gain": 2.0}, ["'gain'", "orthogonal, randomized_hadamard, xavier_normal, xavier_uniform"]),
         ("orthogonal", {"std": 2.0}, ["'std'", "normal, sparse, trunc_normal"]),
         ("zeros", {"b": 1.0}, ["'b'", "trunc_normal, uniform"]),
-        ("normal", {"colour": 1}, ["'colour'", "no initializer"]),
+        ("normal", {"colour": 1}, ["'colour'", "It takes mean, std"]),
     ],
 )
 def test_wrong_initializers_and_options(name, options, fragments):

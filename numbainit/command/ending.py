@@ -51,7 +51,8 @@ def close(descriptor: int) -> None:
     """Close a file; one that is large, and given up as this process ends, is held by another one until it has ended."""
     try:
         if _Process.is_ending and os.fstat(descriptor).st_size >= _LARGE:
-            _Process.holders.append(_holder(descriptor))
+            with contextlib.suppress(OSError):  # no shell here: then this process waits
+                _Process.holders.append(_holder(descriptor))
     finally:
         os.close(descriptor)
 

@@ -15,7 +15,11 @@ CLOSING = """
 import fcntl, os, sys
 from numbainit.command import ending
 ending._LARGE, size = 4096, int(sys.argv[2])
-ending._Process.is_ending = sys.argv[3] == "ending"
+ending._Process.is_ending = sys.argv[3] != "running"
+def refuse(*arguments, **keywords):
+    raise FileNotFoundError("/bin/sh")
+if sys.argv[3] == "without a shell":
+    ending.subprocess.Popen = refuse
 descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 os.truncate(descriptor, size)
 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -30,7 +34,8 @@ os._exit(0)
 
 
 @pytest.mark.parametrize(
-    ("size", "state", "held"), [(4096, "ending", True), (4095, "ending", False), (4096, "running", False)]
+    ("size", "state", "held"),
+    [(4096, "ending", True), (4095, "ending", False), (4096, "running", False), (4096, "without a shell", False)],
 )
 def test_a_large_file_that_is_given_up_is_held_until_the_process_has_ended(tmp_path, size, state, held):
     """The system takes its time to forget a file, and takes it where it is closed last."""

@@ -16,9 +16,11 @@ from numbainit.recipes.at_once import job, make_all
 from numbainit.recipes.difference import Difference, are_alike
 from numbainit.recipes.filling import check, check_formulas, check_writable
 from numbainit.recipes.folding import aligned, folded
+from numbainit.recipes.holders import held_by
 from numbainit.recipes.patterns import ignored
 from numbainit.recipes.steps import Formula, Weight
-from numbainit.recipes.tensors import Held, check_kept, held_by
+from numbainit.recipes.tensors import Held
+from numbainit.recipes.trees import check_kept
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
 
 FORMAT = "numbainit-recipe-1"

@@ -8,11 +8,11 @@ from typing import Any
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion, warn_user
 from numbainit.recipes import toml
+from numbainit.recipes.holders import tensors_of
 from numbainit.recipes.planning import Plan, Planning
 from numbainit.recipes.recipe import Recipe
 from numbainit.recipes.rule import Rule
 from numbainit.recipes.scope import Values
-from numbainit.recipes.tensors import tensors_of
 from numbainit.recipes.variables import Variable, variable
 
 FORMAT = "numbainit-rules-1"

@@ -12,7 +12,7 @@ import numbainit as init
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.recipes import Rules, Tensor, load
 from numbainit.recipes.default import default
-from numbainit.recipes.tensors import tensors_of
+from numbainit.recipes.holders import tensors_of
 
 RULES = Rules(
     [

@@ -1,0 +1,135 @@
+"""Mappings from names to arrays, also inside of each other → their tensors, and the memory to fill.
+
+JAX's arrays cannot be written to: those of a tree are in a new one, once all are filled.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.memory.arrays import described
+from numbainit.memory.libraries import library_of, torch_of
+from numbainit.recipes.tensors import Held, Holding, tensor_of
+
+
+@contextlib.contextmanager
+def _not_endless(caller: str) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError:
+        raise InvalidValueError(f"{caller} got too many mappings inside of each other: does one hold itself?") from None
+
+
+def of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
+    """Its arrays; those that are the same memory are tied."""
+    with _not_endless(caller):
+        leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
+    new: dict[tuple[str, ...], Any] = {}
+    check_distinct([name for name, _, _ in leaves], caller)
+    ties = _tied(leaves)
+    held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves if name not in ties]
+    return Holding(held, ties, lambda: _rebuilt(target, (), new) if any(one.put for one in held) else target)
+
+
+def check_kept(target: Any, caller: str) -> None:
+    """Raise for a mapping that makes an array anew whenever it is asked, as ``numpy.load`` of an archive does.
+
+    What is written into such an array is lost. The first of each mapping is looked at.
+    """
+    with _not_endless(caller):
+        _check_kept(target, caller)
+
+
+def _check_kept(target: Any, caller: str) -> None:
+    for key in target if isinstance(target, Mapping) else ():
+        value = target[key]
+        if isinstance(value, Mapping):
+            _check_kept(value, caller)
+            continue
+        if isinstance(value, np.ndarray) and _memory(value) != _memory(target[key]):
+            raise InvalidTypeError(
+                f"{caller} fills arrays in place, and {type(target).__name__} reads them anew at each access: "
+                "pass dict(...) of it, and save that"
+            )
+        return
+
+
+def _tied(leaves: Iterable[tuple[str, tuple[str, ...], Any]]) -> dict[str, str]:
+    """The names of arrays that are the same memory as an earlier one, as in torch's ``state_dict`` → the first."""
+    first: dict[Any, str] = {}
+    memory = ((name, _memory(leaf)) for name, _, leaf in leaves)
+    found = {name: first.setdefault(place, name) for name, place in memory if place is not None}
+    return {name: of for name, of in found.items() if name != of}
+
+
+def _memory(array: Any) -> tuple[Any, ...] | None:
+    """Where an array of NumPy or torch lies, and how; None for what holds nothing."""
+    if isinstance(array, np.ndarray) and array.size:
+        return array.ctypes.data, array.shape, array.strides, array.dtype
+    torch = torch_of(array)
+    if torch is None or type(array) not in (torch.Tensor, torch.nn.Parameter) or array.layout is not torch.strided:
+        return None  # its subclasses need not have memory
+    place = array.data_ptr()
+    return (place, tuple(array.shape), array.stride(), array.dtype) if place else None
+
+
+def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in tree.items():
+        if not isinstance(key, str):
+            raise InvalidTypeError(
+                f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name: take its str, or pass "
+                "the module whose state this is"
+            )
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, key), caller)
+        else:
+            yield (*path, key), value
+
+
+def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, ...], Any], caller: str) -> Held:
+    if isinstance(leaf, (list, tuple)):
+        raise InvalidTypeError(
+            f"{name!r}: {caller} takes mappings inside of each other, got a {type(leaf).__name__}: name what is in it, "
+            "as dict(zip('0123', ...)) does"
+        )
+    try:
+        facts = leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else described(leaf, caller)
+        tensor = tensor_of(name, facts)
+    except (TypeError, ValueError) as error:
+        raise InvalidTypeError(f"{name!r}: {error}") from None
+    if library_of(leaf) not in ("jax", "jaxlib"):
+        return Held(tensor, leaf)
+    return Held(tensor, None, lambda array: new.__setitem__(path, of_jax(array, leaf)))
+
+
+def _rebuilt(tree: Mapping[str, Any], path: tuple[str, ...], new: Mapping[tuple[str, ...], Any]) -> Any:
+    found = {}
+    for key, value in tree.items():
+        here = (*path, key)
+        found[key] = _rebuilt(value, here, new) if isinstance(value, Mapping) else new.get(here, value)
+    return found if type(tree) is dict else type(tree)(found)  # type: ignore[call-arg]
+
+
+def of_jax(array: np.ndarray, like: Any) -> Any:
+    """A JAX array, where the old one lies; ``like`` may be a ShapeDtypeStruct, which lies nowhere.
+
+    Its mesh may be one without devices: those of the mesh that ``jax.set_mesh`` has set, if it has.
+    """
+    import jax
+
+    sharding: Any = getattr(like, "sharding", None)
+    if isinstance(getattr(sharding, "mesh", None), jax.sharding.AbstractMesh):
+        mesh: Any = jax.sharding.get_mesh()
+        sharding = None if mesh.empty else jax.sharding.NamedSharding(mesh, sharding.spec)
+    return jax.numpy.asarray(array) if sharding is None else jax.device_put(array, sharding)
+
+
+def check_distinct(names: list[str], caller: str) -> None:
+    """Raise if two tensors have one name, and so would have equal values."""
+    if len(set(names)) < len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise InvalidValueError(f"{caller} got two tensors named {twice!r}, which would have equal values: rename one")

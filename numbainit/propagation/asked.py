@@ -20,6 +20,7 @@ from numbainit.weights.gains import exact_gain
 from numbainit.weights.nonlinearities import nonlinearity as named
 from numbainit.weights.numbers import integer, is_text, real
 
+_MOST = 1 << 40  # of a width, a side, a batch
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -42,12 +43,14 @@ def network(
     """The arguments of :func:`propagate`, checked."""
     if not issubclass(type(widths), Iterable) or getattr(widths, "ndim", 1) == 0:
         raise InvalidTypeError(f"widths is a list of widths, got {shown(widths)}: pass [256] * 101 for 100 layers")
-    sizes = tuple(integer("a width", width) for width in widths)
+    sizes = tuple(count("a width", width) for width in widths)
     if len(sizes) < 2 or min(sizes) < 1:
-        raise InvalidValueError(f"widths are those of the input and of at least one layer, all >= 1, got {list(sizes)}")
+        raise InvalidValueError(
+            f"widths are those of the input and of at least one layer, all >= 1, got {shown(sizes)}"
+        )
     if norm and min(sizes[:-1]) == 1:
         raise InvalidValueError("a norm over a width of 1 leaves nothing but 0: leave out the norm, or widen the layer")
-    kernel, size = integer("kernel", kernel), integer("size", size)
+    kernel, size = count("kernel", kernel), count("size", size)
     if kernel and (kernel < 1 or kernel % 2 == 0):
         raise InvalidValueError(f"a kernel is odd, so that images keep their size, got {kernel}: try {abs(kernel) | 1}")
     if kernel > size:
@@ -61,6 +64,14 @@ def network(
     form = small_dtype(dtype) if dtype == "bfloat16" else np.dtype(dtype)
     root = as_generator(generator)
     return Network(sizes, chosen, factor, found, kernel, size, padding, bool(skip), bool(norm), form, root)
+
+
+def count(name: str, value: Any) -> int:
+    """A whole number that can be said; what memory has room for is asked later."""
+    number = integer(name, value)
+    if abs(number) > _MOST:
+        raise InvalidValueError(f"{name} is at most 2^40, got {shown(number)}: take a smaller one")
+    return number
 
 
 def _initializer(init: str | Initializer, arguments: Mapping[str, Any]) -> Initializer:
@@ -95,10 +106,11 @@ def _factor(init: str | Initializer, gain: "float | str | None", name: str, para
 def inputs(net: Network, batch: "int | np.ndarray") -> np.ndarray:
     """A batch, drawn or the user's own, if the memory is enough for it and for the layers."""
     if isinstance(batch, (int, np.integer)):
-        if batch < 2:
-            raise InvalidValueError(f"batch is at least 2 inputs, got {batch}")
-        _check_memory(net, int(batch))
-        return net.signal("input", int(batch), net.widths[0])
+        number = count("batch", batch)
+        if number < 2:
+            raise InvalidValueError(f"batch is at least 2 inputs, got {number}")
+        _check_memory(net, number)
+        return net.signal("input", number, net.widths[0])
     array = _array(batch)
     wanted = (net.widths[0], *(net.size,) * (2 * bool(net.kernel)))
     if array.shape[1:] != wanted or not len(array):
@@ -116,6 +128,8 @@ def _array(batch: Any) -> np.ndarray:
         array = np.asarray(batch)
     except ValueError as error:
         raise InvalidValueError(f"batch is no array ({error}): pass rows of equal lengths") from None
+    except Exception:  # of what only looks like an array
+        raise InvalidTypeError(f"batch is a number of inputs, or an array of them, got {shown(batch)}") from None
     if array.dtype.kind not in "biuf" and not is_small(array.dtype):
         raise InvalidTypeError(f"batch is a number of inputs, or an array of real numbers, got {array.dtype}")
     return array

@@ -6,9 +6,9 @@ from typing import Any
 
 from numbainit.errors import InvalidValueError, shown
 from numbainit.initializers import Initializer
+from numbainit.propagation.asked import count
 from numbainit.propagation.result import Propagation
 from numbainit.propagation.run import propagate
-from numbainit.weights.numbers import integer
 
 
 def grid(
@@ -34,7 +34,7 @@ def sweep(over: str, values: Iterable[int], *, layers: int, width: int, **keywor
 
 def _swept(over: str, values: Iterable[int], layers: int, width: int, keywords: dict) -> Iterator[Propagation]:
     for value in values:
-        number = integer(f"a {over}", value)
+        number = count(f"a {over}", value)
         if number < 1:
             raise InvalidValueError(f"a {over} is at least 1, got {number}")
         shape = [number] * (layers + 1) if over == "width" else [width] * (number + 1)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 
 TURN = 0.05  # seconds
-FIRST = 1 << 21  # elements a thread of the first turn, of which nothing is known yet: a millisecond, with luck
-_MOST_GROWTH, _LEAST_GROWTH = 4.0, 0.25
+FIRST = 1 << 23  # elements a thread of the first turn, of which nothing is known yet: some milliseconds, with luck
+_MOST_GROWTH, _LEAST_GROWTH = 8.0, 0.25
 PIECE = 1 << 22  # elements that NumPy is given at a time
 
 

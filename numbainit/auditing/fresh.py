@@ -15,6 +15,7 @@ from numbainit.auditing.laws import Component, Law
 from numbainit.auditing.pieces import as_float
 from numbainit.auditing.traces import traces
 from numbainit.files.reading.stored import Stored
+from numbainit.maths.formats import SMALL, Format
 
 FAMILY = 1e-3  # the probability that any tensor of an untrained checkpoint is called trained
 TESTS = 12  # p-values of a tensor
@@ -91,7 +92,7 @@ def _shape(stored: Stored, found: Figures) -> tuple[str, float]:
     std = found.std / math.sqrt(1 - zeros) if sparse else found.std
     reach = max(-found.low, found.high)
     best = ("", 0.0)
-    for label, component in _candidates(std, reach, found.size):
+    for label, component in _candidates(std, reach, found.size, SMALL.get(stored.dtype.name)):
         atoms = (Component(zeros, "constant", 0.0, 0.0),) if sparse else ()
         law = Law(label, (replace(component, share=1 - zeros if sparse else 1.0), *atoms))
         d, p = distance(stored, found, law)
@@ -102,14 +103,26 @@ def _shape(stored: Stored, found: Figures) -> tuple[str, float]:
     return best
 
 
-def _candidates(std: float, reach: float, size: int) -> list[tuple[str, Component]]:
+def _candidates(std: float, reach: float, size: int, form: Format | None) -> list[tuple[str, Component]]:
     found = [(f"N(0, {std:.3g}^2)", Component(1.0, "normal", 0.0, std))]
-    bound = reach * (1 + 1 / size)
     if reach < 2.2 * std:
-        found.append((f"U(-{bound:.3g}, {bound:.3g})", Component(1.0, "uniform", 0.0, bound)))
+        for bound in _bounds(reach, size, form):
+            found.append((f"U(-{bound:.3g}, {bound:.3g})", Component(1.0, "uniform", 0.0, bound)))
     for sigmas, shrunk in ((2.0, 0.8796257), (3.0, 0.9865783)):
         inner = std / shrunk
         if abs(reach / inner / sigmas - 1) < 0.1:
             cut = Component(1.0, "normal", 0.0, inner, -sigmas * inner, sigmas * inner)
             found.append((f"N(0, {inner:.3g}^2) cut at {sigmas:g} sigma", cut))
     return found
+
+
+def _bounds(reach: float, size: int, form: Format | None) -> list[float]:
+    """Where a uniform law may have ended of which the largest value is ``reach``.
+
+    Rounded to a small float, that may be half a step more than the bound, or, where bounds hold after the rounding, a
+    step less; the values at the end are then more than their step has room for.
+    """
+    if form is None:
+        return [reach * (1 + 1 / size)]
+    step = form.above(reach) - reach
+    return [reach + step * eighths / 8 for eighths in range(-4, 9)]

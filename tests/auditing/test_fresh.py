@@ -37,6 +37,54 @@ def test_fresh_tensors_look_fresh(law):
         assert found.fresh is True, (shape, found)
 
 
+#: initializer, arguments, dtype: bounds that are numbers of the dtype, and those that lie between two
+KINDS = [
+    ("normal", {"std": 0.02}, "float32"),
+    ("normal", {"std": 1.0}, "bfloat16"),
+    ("normal", {"std": 0.02}, "float16"),
+    ("xavier_normal", {}, "float64"),
+    ("uniform", {"a": -0.1, "b": 0.1}, "float32"),
+    ("uniform", {"a": -0.3, "b": 0.3}, "bfloat16"),
+    ("kaiming_uniform", {}, "bfloat16"),
+    ("kaiming_uniform", {}, "float16"),
+    ("kaiming_uniform", {}, "float8_e4m3fn"),
+    ("xavier_uniform", {}, "bfloat16"),
+    ("trunc_normal", {"std": 0.02, "a": -0.04, "b": 0.04}, "float32"),
+    ("trunc_normal", {"std": 1.0}, "bfloat16"),
+    ("trunc_normal", {"std": 0.02, "a": -0.04, "b": 0.04}, "bfloat16"),
+    ("trunc_normal", {"std": 0.037, "a": -0.074, "b": 0.074}, "bfloat16"),
+]
+MANY = [(64, 64), (4096, 1), (128, 64, 3, 3), (256, 256), (512, 300), (1000, 37), (37, 1000), (768, 768)]
+MANY += [(2, 4096), (4096, 2), (1024, 1024)]
+
+
+def fresh_checkpoint(kind, seed, shapes):
+    name, arguments, dtype = kind
+    root = init.Generator(seed).fold_in(f"{name} {arguments} {dtype}")
+    fill = getattr(init, name)
+    return {str(one): fill(one, **arguments, dtype=dtype, generator=root.fold_in(str(one))) for one in shapes}
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if "uniform" in kind[0]], ids=lambda kind: f"{kind[0]}-{kind[2]}"
+)
+def test_fresh_small_floats_whose_bounds_lie_between_two(kind):
+    """A bound is not known, and rounding moves it: seen from 60,000 elements on."""
+    audit = init.audit(fresh_checkpoint(kind, 0, [(256, 256), (512, 300)]))
+    assert [(one.name, one.like) for one in audit.tensors if one.fresh is not True] == []
+
+
+@pytest.mark.full
+def test_fresh_tensors_of_many_laws_and_shapes():
+    """1,232 in 112 checkpoints, each of which is right with probability 0.999: so are the seeds that are fixed here."""
+    wrong = []
+    for seed in range(8):
+        for kind in KINDS:
+            audit = init.audit(fresh_checkpoint(kind, seed, MANY))
+            wrong += [(kind, seed, one.name, one.like) for one in audit.tensors if one.fresh is not True]
+    assert wrong == []
+
+
 @pytest.mark.full
 def test_the_p_values_are_at_most_what_they_say():
     """Of 2,000 fresh matrices, for each test: no more than 1 in 100 below .01, give or take five sigma."""

@@ -42,6 +42,7 @@ def test_python_calls_have_the_bits_of_the_reference(name, dtype, index):
     assert np.dtype(dtype).type(getattr(elements, name)(*key, draw, index)) == wanted
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "dtype"), TWINS)
 def test_types(name, dtype):
     """Three uint32 and a uint64 give the width of the name; other integers are taken as these."""

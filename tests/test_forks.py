@@ -55,6 +55,7 @@ def test_a_child_of_a_process_that_has_not_drawn():
     assert len(set(python("print(json.dumps([child(value), child(value), value()]))"))) == 3
 
 
+@pytest.mark.full
 def test_children_of_a_seeded_process_differ_and_are_the_same_in_each_run():
     code = """
 init.manual_seed(7)

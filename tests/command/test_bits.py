@@ -92,6 +92,7 @@ def test_a_terminal_is_spared(monkeypatch, capsys):
     assert "terminal" in capsys.readouterr().err
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this platform has no /dev/full")
 def test_a_full_device_is_one_line():
     with open("/dev/full", "wb") as full:

@@ -614,6 +614,7 @@ def test_a_signal_does_not_wait_for_what_is_compiled(small, out, number, code, f
     assert contents(out) == {"m": b"old"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("number", "code", "fragment"), SIGNALS)
 @pytest.mark.parametrize("old", thinned([None, b"old"], [None]))
 def test_a_polite_signal_leaves_nothing_behind(small, out, number, code, fragment, old):

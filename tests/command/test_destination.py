@@ -223,6 +223,7 @@ def test_null_and_full(model, capsys):
 # ---- reports that cannot be printed ----
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("options", thinned([(), ("--json",)], [()]))
 @pytest.mark.parametrize("where", thinned(["full", "closed pipe", "closed"], ["closed pipe"]))
 def test_a_report_that_cannot_be_printed(model, out, options, where):

@@ -45,6 +45,7 @@ def closed_pipe():
     return theirs
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", thinned(COMMANDS, ["recipes", "plan"]))
 def test_who_reads_has_enough(folder, command):
     run = ended(folder, [command, *COMMANDS[command]], closed_pipe())
@@ -59,6 +60,7 @@ def test_the_locale_c_gets_escapes(folder):
     assert run.stdout.isascii()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is not there")
 @pytest.mark.parametrize("command", thinned(COMMANDS, ["recipes", "plan"]))
 def test_a_full_device(folder, command):
@@ -67,6 +69,7 @@ def test_a_full_device(folder, command):
     assert (run.returncode, run.stderr) == (1, b"numbainit: error: [Errno 28] No space left on device\n")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("json", thinned([[], ["--json"]], [[]]))
 @pytest.mark.parametrize(("file", "code"), [("right", 0), ("wrong", 1)])
 def test_the_verdict_of_an_audit_is_its_exit_code_whoever_reads(folder, file, code, json):
@@ -76,6 +79,7 @@ def test_the_verdict_of_an_audit_is_its_exit_code_whoever_reads(folder, file, co
     assert len(run.stderr.splitlines()) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("encoding", thinned(["ascii", "latin-1", "utf-8"], ["ascii"]))
 @pytest.mark.parametrize("command", thinned([*COMMANDS, "audit"], ["plan", "audit"]))
 def test_a_terminal_that_has_few_characters(folder, command, encoding):

@@ -48,12 +48,14 @@ def warm(tmp_path_factory):
     return folder, python(["-m", "numbainit", "warmup", *LAWS], folder)
 
 
+@pytest.mark.full
 def test_it_says_what_is_ready_and_where(warm):
     folder, said = warm
     assert said.startswith("normal, sparse of float32 are ready after ")
     assert str(folder) in said
 
 
+@pytest.mark.full
 def test_later_processes_compile_nothing(warm, tmp_path):
     """Nor where the folder was copied to another place, as a container may do when it starts."""
     folder, _ = warm

@@ -179,6 +179,7 @@ print(time.perf_counter() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "fragment"),
     thinned(

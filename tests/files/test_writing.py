@@ -432,6 +432,7 @@ writing.write(output, form, lambda piece, array: array.fill(1), lambda piece, fo
 LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("suffix", thinned(["safetensors", "npy", "npz"], ["safetensors"]))
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_real_limit_on_the_size_of_files(tmp_path, suffix, when):
@@ -445,6 +446,7 @@ def test_a_real_limit_on_the_size_of_files(tmp_path, suffix, when):
     assert contents(tmp_path) == {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("suffix", thinned(["safetensors", "npy", "npz"], ["safetensors"]))
 @pytest.mark.parametrize("known", [True, False])
 def test_a_real_disk_that_is_full(tmp_path, suffix, known):

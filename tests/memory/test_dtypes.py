@@ -232,12 +232,14 @@ except init.MissingExtraError as error:
 """
 
 
+@pytest.mark.full
 def test_a_missing_package_is_named_with_its_extra():
     done = subprocess.run([sys.executable, "-c", NOT_THERE], check=True, capture_output=True, text=True, timeout=120)
     assert 'pip install "numbainit[dtypes]"' in done.stdout
     assert "'bfloat16'" in done.stdout
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["bfloat16", *full_only("float8_e4m3fn")])
 def test_names_work_in_a_process_that_has_not_imported_ml_dtypes(name):
     code = f"import numbainit as init; print(init.normal(3, dtype={name!r}, generator=0).dtype)"

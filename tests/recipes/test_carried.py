@@ -52,6 +52,7 @@ def test_tables_that_are_built_in_are_carried_as_they_are(name):
         assert again.recipe == plan.recipe
 
 
+@pytest.mark.full
 def test_a_model_of_many_names_is_planned_as_quickly_as_by_globs():
     """A name for each of them, where a regular expression stood, and no comparison of all with all."""
     rules = Rules([{"regex": r"h\.\d+\.w", "initializer": "normal"}, {"match": "*", "initializer": "zeros"}])

@@ -78,6 +78,7 @@ def test_a_gain_of_zero(dtype):
     assert not init.orthogonal_(np.full((4, 5), np.nan, dtype), 0.0, generator=SEED).any()
 
 
+@pytest.mark.full
 @both_dtypes
 @all_shapes
 def test_all_small_matrices_are_orthonormal(shape, dtype):
@@ -163,6 +164,7 @@ def test_columns_are_uniform_on_the_sphere(column, dtype):
     budget.chi_square(np.bincount(cells, minlength=64), COUNT / 64, "cells of equal area")
 
 
+@pytest.mark.full
 @both_dtypes
 @all_sizes
 def test_trace(n, dtype):

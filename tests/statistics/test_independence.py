@@ -129,6 +129,7 @@ def test_normals_of_a_block_are_independent(pair, dtype):
     budget.chi_square(counts, len(blocks) / counts.size, f"elements {pair}")
 
 
+@pytest.mark.full
 @both_dtypes
 @pytest.mark.parametrize("place", [0, 2])
 def test_box_muller_is_isotropic(place, dtype):

@@ -42,6 +42,7 @@ def cuts_at(case, coordinate):
     return [Cut(axis, size, place, pieces) for size, place, (axis, pieces) in found if axis is not None]
 
 
+@pytest.mark.full
 @hypothesis.given(meshes())
 @hypothesis.settings(max_examples=200, deadline=None)
 def test_every_rank_holds_what_it_should(case):

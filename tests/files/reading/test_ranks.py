@@ -83,6 +83,7 @@ def test_boxes_make_the_whole(found, at_a_time, piece):
     np.testing.assert_array_equal(np.concatenate(pieces), whole.ravel())
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 2, *[st.integers(1, 3)] * 2), min_size=1, max_size=5), tiled())
 def test_boxes_that_tile_are_told_from_those_that_do_not(few, found):

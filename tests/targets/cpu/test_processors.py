@@ -78,6 +78,7 @@ def compile_for(names, cache):
     return json.loads(done.stdout), done.stderr
 
 
+@pytest.mark.full
 @forks
 @pytest.mark.parametrize("names", [LIGHT, pytest.param(NAMES, marks=pytest.mark.full)], ids=["few", "all"])
 def test_laws_compile_for_every_processor(names, tmp_path):

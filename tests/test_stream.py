@@ -146,6 +146,7 @@ def test_numpy_generator_gives_a_key():
     assert_same_bits(array, reference.case_elements(case, (word % 2**32, word >> 32), 0, range(20)))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("shape", "sparsity", "std"), reference.SPARSE_CASES)
 @pytest.mark.parametrize(
     "dtype",

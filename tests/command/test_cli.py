@@ -354,6 +354,7 @@ def test_json_is_all_that_is_printed(small, out, capsys):
     assert laws["ones()"] == {"law": "ones()", "tensors": 2, "elements": 60, "mean": 1.0, "std": 0.0}
 
 
+@pytest.mark.full
 def test_a_pipe_gets_a_table_and_no_bar(small, out):
     process = start("init", small, "-o", out / "m", "--seed", 9)
     printed, complaints = process.communicate(timeout=120)
@@ -605,6 +606,7 @@ SIGNALS = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("number", "code", "fragment"), thinned(SIGNALS, SIGNALS[2:], several=True))
 def test_a_signal_does_not_wait_for_what_is_compiled(small, out, number, code, fragment):
     """Nothing is begun by then, so there is nothing to clear up."""

@@ -125,6 +125,7 @@ def test_matrices_that_are_made_as_a_whole(tmp_path, out, name):
         np.testing.assert_allclose(np.concatenate(parts), found[key], atol=1e-5 * (name == "orthogonal"))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dtype", ["f8_e4m3", "f8_e5m2", "f8_e4m3fnuz", "f8_e5m2fnuz"])
 def test_small_floats(model, out, dtype):
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")

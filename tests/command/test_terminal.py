@@ -52,6 +52,7 @@ def test_who_reads_has_enough(folder, command):
     assert (run.returncode, run.stderr) == (0, b"")
 
 
+@pytest.mark.full
 def test_the_locale_c_gets_escapes(folder):
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": ""}
     run = ended(folder, ["recipes"], **locale)

@@ -71,6 +71,7 @@ CONTROL = ("control", "float32", "C order")  # takes a temporary
 LIGHT = [("normal_", "float32", kind) for kind in ("C order", "every other column", "byte-swapped")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("cases", [LIGHT, *full_only(CASES)], ids=["few", "all"])
 @pytest.mark.skipif(sys.platform != "linux", reason="reads and resets the kernel's count of a process's peak memory")
 def test_fills_take_no_memory(cases):

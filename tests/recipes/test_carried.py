@@ -27,6 +27,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(NAMES, ROWS)
 def test_regular_expressions_become_names(found, rows):

@@ -101,6 +101,7 @@ def is_quick(text):
     return text.count("**") < 2
 
 
+@pytest.mark.full
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(texts().filter(is_quick))
 def test_values_are_those_of_python(text):

@@ -34,6 +34,7 @@ def test_rows_are_those_that_take_a_name(globs, names):
 PIECES = {"*": ".*", "?": ".", "{}": r"\d+", "[a1]": "[a1]", "[!1]": "[^1]", "a": "a", "1": "1", ".": r"\."}
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(list(PIECES)), min_size=1, max_size=8), st.text("a1.", max_size=9))
 def test_globs_that_never_look_twice_take_what_all_ways_together_take(pieces, name):

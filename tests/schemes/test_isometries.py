@@ -102,6 +102,7 @@ def test_matrices_on_a_gpu_lie_where_they_do_on_the_host(cut):
         assert steps == [one for one in zip(other.weights.shape, other.weights.strides, strict=True) if one[0] > 1]
 
 
+@pytest.mark.full
 def test_large_weights_in_any_memory():
     """Copied in pieces, from what is made in another order of axes."""
     want = init.orthogonal((3, 1_500_000), generator=1)

@@ -10,6 +10,8 @@ import budget
 import numbainit as init
 from cases import thinned
 
+pytestmark = pytest.mark.full
+
 SIZE = 1 << 16
 DTYPES = thinned(["f4", "f8", "bfloat16"], ["f4"])
 

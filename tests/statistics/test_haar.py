@@ -19,6 +19,8 @@ import budget
 import numbainit as init
 from cases import thinned
 
+pytestmark = pytest.mark.full
+
 SEED = 20261125
 COUNT = 12_000  # small matrices in a sample
 SIZES = [2, 3, 4, 5, 8]

@@ -21,6 +21,8 @@ import budget
 import numbainit as init
 from cases import thinned
 
+pytestmark = pytest.mark.full
+
 SEED = 20261123
 N = 1 << 22
 STREAMS = 16

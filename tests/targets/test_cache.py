@@ -67,6 +67,7 @@ def edit(path, pattern, new):
     path.write_text(re.sub(pattern, new, text), encoding="utf-8")
 
 
+@pytest.mark.full
 def test_the_next_process_finds_what_the_first_compiled(package, tmp_path):
     cache = str(tmp_path / "cache")
     values, hits, misses = fill(package, NUMBA_CACHE_DIR=cache)

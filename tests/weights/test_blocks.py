@@ -96,6 +96,7 @@ def test_bits():
     assert np.array_equal(part, whole[3:12, 5:18])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ALL)
 def test_large_shards_of_rows_and_of_columns(name):
     """Beyond the size from which threads share a fill, with rows longer than a piece of a run."""

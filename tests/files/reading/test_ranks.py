@@ -68,6 +68,7 @@ def parts_of(whole, boxes):
     return [(start, stored(whole[part].copy())) for (start, _), part in zip(boxes, cut, strict=True)]
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(tiled(), st.integers(1, 40), st.integers(1, 40))
 def test_boxes_make_the_whole(found, at_a_time, piece):
@@ -199,6 +200,7 @@ def test_a_word_of_others_is_no_rank(tmp_path):
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("world", [1, 3, 8])
 @pytest.mark.parametrize("law", ["normal", "kaiming_uniform", "sparse"])
 def test_an_audit_of_what_ranks_have_written(tmp_path, capsys, world, law):

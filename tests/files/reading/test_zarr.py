@@ -23,6 +23,7 @@ from numbainit.files.reading.source import open_stored
 SHAPES = {"h.0.w": [700, 3000], "h.0.bias": [700], "long": [2, 1_200_000], "empty": [0, 3], "scale": [], "n": [3]}
 
 
+@pytest.mark.full
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3),

@@ -8,6 +8,8 @@ import numbainit as init
 import reference
 from numbainit import elements
 
+pytestmark = pytest.mark.full
+
 NAMES = [name for name in elements.__all__ if not name.endswith("64")]
 TWINS = [(name + suffix, dtype) for name in NAMES for suffix, dtype in (("", "float32"), ("64", "float64"))]
 

@@ -15,6 +15,8 @@ import pytest
 import numbainit as init
 from cases import FLOATS, ORTHOGONAL, REALS, call, shape_for, thinned
 
+pytestmark = pytest.mark.full
+
 ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
 
 EIGHT = ("e3m4", "e4m3", "e4m3b11fnuz", "e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")

@@ -22,6 +22,8 @@ from numbainit.measure import run as bench
 from numbainit.measure.peers import OURS
 from numbainit.measure.timing import Case, Row, Turn
 
+pytestmark = pytest.mark.full
+
 TINY = ("--size", "2^9", "--rounds", "1", "--peers", "numpy")
 LADDER = {
     "machine": {"cpu": "Processor 3000"},

@@ -14,6 +14,8 @@ import budget
 import numbainit as init
 from cases import thinned
 
+pytestmark = pytest.mark.full
+
 SEED = 20261124
 
 both_dtypes = pytest.mark.parametrize("dtype", thinned(["float32", "float64"], ["float32"]))

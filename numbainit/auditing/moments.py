@@ -9,9 +9,7 @@ import math
 import numpy as np
 
 _LANES = 1024
-_HEAD = (
-    63  # elements whose median is the origin of a piece: near its mean, and one of them, so that constants are exact
-)
+_HEAD = 63  # elements, whose median is the origin of a piece: near its mean, and one of them; so constants are exact
 
 
 class Moments:

@@ -5,7 +5,7 @@ Files of ``numbainit init`` say all of it. What they said before rules were tabl
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +163,3 @@ def _row(last: str, rank: int, dtype: np.dtype) -> str:
     if last == "bias" or last.startswith("bias_") or last.endswith("_bias"):
         return "bias"
     return "rank 0 or 1" if rank <= 1 else "all others"
-
-
-def in_dtype(weight: Weight, dtype: np.dtype) -> Weight:
-    """The same weight for another dtype."""
-    return replace(weight, dtype=dtype.name)

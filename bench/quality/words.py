@@ -1,25 +1,20 @@
-"""Words in many orders, and words recovered from laws and masks → dieharder's tests, through a pipe.
+"""Words in many orders, and words recovered from laws and masks: what batteries of tests read.
 
 A law's words are recovered by its distribution function: 16 bits of each of two values make a word. The mask of a
-sparse matrix gives the row of the zero in each column of 2^16 rows with one zero.
+sparse matrix gives the row of the zero in each column of 16 rows with one zero, four bits.
 """
 
-import contextlib
-import os
-import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 
+import numba
 import numpy as np
 from scipy import special
 
 import numbainit as init
 from numbainit.command.bits import ORDERS, chunks
 
+CONTROL = "control"
 _SIZE = 1 << 20  # values at a time
-#: tests that see most for their time; ``-a`` runs all of them
-QUICK = (0, 1, 2, 3, 8, 11, 15, 100, 101, 102, 200, 204)
 
 
 def _halves(numbers: np.ndarray) -> np.ndarray:
@@ -46,10 +41,35 @@ def _truncated(seed: int) -> Iterator[np.ndarray]:
 
 
 def _masks(seed: int) -> Iterator[np.ndarray]:
-    generator = init.Generator(seed)
+    generator, matrix, rows = (
+        init.Generator(seed),
+        np.empty((16, _SIZE // 4), np.float32),
+        np.empty(_SIZE // 4, np.uint8),
+    )
     while True:
-        matrix = init.sparse((1 << 16, 64), 2.0**-16, 1.0, generator=generator)
-        yield np.argmin(np.abs(matrix), axis=0).astype(np.uint16).view(np.uint32)
+        init.sparse_(matrix, 1 / 16, 1.0, generator=generator)
+        _rows_of_zeros(matrix, rows)
+        yield (rows[::2] << 4 | rows[1::2]).view(np.uint32)
+
+
+@numba.njit(nogil=True)
+def _rows_of_zeros(matrix, rows):
+    for row in range(matrix.shape[0]):
+        for column in range(matrix.shape[1]):
+            if matrix[row, column] == 0:
+                rows[column] = row
+
+
+def _congruential(seed: int) -> Iterator[np.ndarray]:
+    """The generator of *Numerical Recipes*: a battery that works calls it bad."""
+    one = np.ones(1, np.uint32)
+    powers = np.cumprod(np.repeat(1664525 * one, _SIZE), dtype=np.uint32)
+    sums = 1013904223 * np.cumsum(np.concatenate([one, powers[:-1]]), dtype=np.uint32)
+    last = seed * one
+    while True:
+        words = powers * last + sums
+        yield words
+        last = words[-1:]
 
 
 #: name → words, without an end
@@ -59,39 +79,5 @@ SOURCES = {
     "of normal_": _normal,
     "of trunc_normal_": _truncated,
     "of sparse_'s mask": _masks,
+    CONTROL: _congruential,
 }
-
-
-def run(source: str, seed: int, every: bool, seconds: float) -> Iterator[tuple[str, float]]:
-    """(test, p) of dieharder on a source, until its time is over."""
-    if shutil.which("dieharder") is None:
-        return
-    for words in [("-a",)] if every else [("-d", str(test)) for test in QUICK]:
-        try:
-            text = _piped(["dieharder", *words, "-g", "200", "-c", ","], SOURCES[source](seed), seconds)
-        except subprocess.TimeoutExpired:
-            continue
-        for line in text.splitlines():
-            name, *_, p, verdict = line.split(",") if line.count(",") >= 5 else ("", "", "")
-            if verdict.strip() in ("PASSED", "WEAK", "FAILED"):
-                yield f"{name.strip()} {line.split(',')[1].strip()}", float(p)
-
-
-def _piped(command: list[str], words: Iterator[np.ndarray], seconds: float) -> str:
-    read, write = os.pipe()
-    with subprocess.Popen(command, stdin=read, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        os.close(read)  # whose end the program alone holds: when it has read enough, a write says so
-
-        def feed() -> None:
-            with open(write, "wb", buffering=0) as pipe, contextlib.suppress(OSError):
-                for chunk in words:
-                    data = chunk.astype("<u4", copy=False).view(np.uint8).data
-                    while data:
-                        data = data[pipe.write(data) :]
-
-        threading.Thread(target=feed, daemon=True).start()
-        try:
-            return process.communicate(timeout=seconds)[0].decode()
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise

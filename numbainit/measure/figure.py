@@ -72,12 +72,10 @@ def _speeds(libraries: Sequence[Library], array: np.ndarray, rounds: int) -> dic
 # ---- drawing ----
 
 
-def draw(curves: dict[str, Any], path: Path, title: str) -> None:
-    """Two panels beside each other, in one file."""
-    with style.picture(path, 5.4, "Throughput against size and threads", textwrap.shorten(title, 130)) as (
-        figure,
-        theme,
-    ):
+def draw(curves: dict[str, Any], path: Path, facts: Sequence[str]) -> None:
+    """Two panels beside each other, in one file; above them lines on where the curves come from."""
+    note = "\n".join(textwrap.fill(line, 120) for line in facts)
+    with style.picture(path, 5.4, "Throughput against size and threads", note) as (figure, theme):
         left, right = figure.subplots(1, 2, width_ratios=(2, 1), sharey=True)
         for axes, name, label in ((left, "sizes", "elements (float32)"), (right, "threads", "threads")):
             _panel(axes, curves[name], label, theme)

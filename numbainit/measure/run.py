@@ -250,7 +250,7 @@ def run(arguments: argparse.Namespace) -> int:
         if options.figure:
             say("figure")
             report.curves = figure.measure_curves(libraries, options.size, options.threads, options.rounds)
-            figure.draw(report.curves, options.figure, _first_line(report))
+            figure.draw(report.curves, options.figure, (_first_line(report), _second_line(report)))
     if arguments.json:
         print(json.dumps(report.as_json()), flush=True)
     else:

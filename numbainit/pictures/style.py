@@ -19,6 +19,7 @@ FORMATS = (".png", ".svg", ".pdf")
 WIDTH = 8.8  # inches: at 100 dots an inch as wide as a README
 _DPI = 160
 _HEAD, _LINE = 0.4, 0.205  # inches of a title, and of each further line
+_NOTE, _NOTE_LINE = 0.22, 0.165  # the same of the note below it
 _SVG = {"svg.hashsalt": "numbainit", "svg.fonttype": "path"}  # the same picture is the same file
 _FONT = {
     "font.family": "DejaVu Sans",
@@ -96,7 +97,8 @@ def picture(
     with matplotlib.rc_context({**_FONT, **_SVG, **_colours(theme)}):
         figure = module.Figure(figsize=(WIDTH, height), layout="constrained")
         head = _HEAD + _LINE * title.count("\n")  # inches
-        figure.get_layout_engine().set(rect=(0.005, 0.01, 0.99, 1 - (head + 0.22 * bool(note)) / height))
+        below = _NOTE + _NOTE_LINE * note.count("\n") if note else 0
+        figure.get_layout_engine().set(rect=(0.005, 0.01, 0.99, 1 - (head + below) / height))
         figure.text(0.012, 1 - 0.12 / height, title, fontsize=12, fontweight="bold", va="top", color=theme.ink)
         if note:
             figure.text(0.012, 1 - head / height, note, fontsize=9, va="top", color=theme.faint)

@@ -1,8 +1,7 @@
 """Arrays and how they are made → all of them made: several small ones of the host's memory at once, on threads."""
 
 import contextlib
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ def job(name: str, weight: Weight, held: Held) -> Job:
 
 
 def make_all(jobs: Sequence[Job], root: Generator, others: Mapping[str, Weight]) -> None:
-    """Make all of them; what libraries take instead of memory they get on the calling thread."""
+    """Make all of them, no two of which share memory; libraries take new arrays on the calling thread."""
 
     def work(run: list[Job], own: Any) -> list[Any]:
         with contextlib.nullcontext() if own is None else launch.limited(1):
@@ -55,29 +54,10 @@ def make_all(jobs: Sequence[Job], root: Generator, others: Mapping[str, Weight])
     here: list[list[Job]] = []
     for run in runs.grouped(jobs, lambda job: job.nbytes):
         (at_once if sum(job.nbytes for job in run) >= _WORTH_A_THREAD else here).append(run)
-    if at_once and _overlap(job.held.array for run in at_once + here for job in run):
-        at_once, here = [], [[job] for job in jobs]  # the last one's values stay
     threads = runs.threads()
     runs.do(at_once, lambda run: run[0].nbytes > RUN, work, take, runs.spare(object, threads), threads)
     for run in here:
         take(run, work(run, None))
-
-
-def _overlap(arrays: Iterable[Any]) -> bool:
-    """Whether some of them may have memory of the host in common."""
-    bounds = sorted(filter(None, map(_bounds, arrays)))
-    return any(end > start for (_, end), (start, _) in itertools.pairwise(bounds))
-
-
-def _bounds(array: Any) -> tuple[int, int] | None:
-    """The first byte, and the one behind the last, of an array of NumPy or torch; None for others."""
-    if isinstance(array, np.ndarray):
-        return np.lib.array_utils.byte_bounds(array)
-    if not _is_for_any_thread(array):
-        return None
-    reach = sum((size - 1) * step for size, step in zip(array.shape, array.stride(), strict=True)) + 1
-    start: int = array.data_ptr()
-    return start, start + reach * array.element_size()
 
 
 def _made(job: Job, root: Generator, others: Mapping[str, Weight]) -> Any:

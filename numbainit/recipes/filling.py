@@ -25,10 +25,10 @@ MATRICES = ("orthogonal", "sparse")  # which are one as a whole
 _NONE: Mapping[str, Weight] = MappingProxyType({})
 
 
-def check_writable(array: Any) -> None:
-    """Raise for what is no array that can be filled in place."""
+def writable_memory(array: Any) -> Any:
+    """The memory to fill in place; raises for what is no such array."""
     found = described(array, "apply")
-    writable(found, "apply", _fillable(found.dtype))
+    return writable(found, "apply", _fillable(found.dtype))
 
 
 @functools.lru_cache(maxsize=64)

@@ -12,9 +12,10 @@ from typing import Any
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
 from numbainit.recipes import toml
+from numbainit.recipes.apart import each_once
 from numbainit.recipes.at_once import job, make_all
 from numbainit.recipes.difference import Difference, are_alike
-from numbainit.recipes.filling import check, check_formulas, check_writable
+from numbainit.recipes.filling import check, check_formulas, writable_memory
 from numbainit.recipes.folding import aligned, folded
 from numbainit.recipes.holders import held_by
 from numbainit.recipes.patterns import ignored
@@ -139,8 +140,8 @@ class Recipe(Mapping[str, Weight]):
         ------
         InvalidValueError, InvalidTypeError
             Before anything is written: a name that the recipe does not know, another shape, a dtype that an initializer
-            does not fill, a parameter that is computed or untouched in the recipe. Buffers of that kind are left as
-            they are.
+            does not fill, a parameter that is computed or untouched in the recipe, two arrays that share elements
+            without being the same view. Buffers that are computed or untouched are left as they are.
 
         Notes
         -----
@@ -150,18 +151,20 @@ class Recipe(Mapping[str, Weight]):
         """
         check_kept(target, "apply")
         passes, holding = ignored(ignore), held_by(target, "apply")
-        chosen = [one for one in holding.held if not passes(one.tensor.name)]
-        known: set[Any] = set()
-        plan = [one for one in chosen if self._makes(one, known)]
+        chosen = [one for one in holding.held if not passes(one.tensor.name) and self._makes(one)]
+        plan = each_once(zip(chosen, self._memories(chosen), strict=True))
         root = default_generator.spawn(1)[0] if generator is None else as_generator(generator)
-        names = [self.ties.get(one.tensor.name, one.tensor.name) for one in plan]
-        make_all([job(name, self[name], one) for name, one in zip(names, plan, strict=True)], root, self)
+        make_all([job(self._of(one), self[self._of(one)], one) for one in plan], root, self)
         return holding.result()
 
-    def _makes(self, held: Held, known: set[Any]) -> bool:
-        """Whether an array is to be filled; an error if it should be and cannot."""
+    def _of(self, held: Held) -> str:
+        """The name whose values a tensor gets."""
+        return self.ties.get(held.tensor.name, held.tensor.name)
+
+    def _makes(self, held: Held) -> bool:
+        """Whether an array is to be filled; an error if it should be and the recipe does not say how."""
         name, shape = held.tensor.name, held.tensor.shape
-        weight = self.get(self.ties.get(name, name))
+        weight = self.get(self._of(held))
         if weight is None:
             hint = suggestion(name, [*self, *self.ties])
             raise InvalidValueError(f"the recipe has no {name!r}; {hint}Take it out, or let it pass by ignore=")
@@ -173,10 +176,12 @@ class Recipe(Mapping[str, Weight]):
                 f"{name!r} cannot be made from the recipe ({weight.label}): fill it yourself, and let it pass "
                 "by ignore="
             )
-        if not held.tensor.size or not can:
-            return False
-        _check(weight, held, known, self)
-        return True
+        return can and held.tensor.size > 0
+
+    def _memories(self, chosen: Iterable[Held]) -> list[Any]:
+        """Of each array, None where a new one is put in its place; an error for what cannot be filled so."""
+        known: set[Any] = set()
+        return [_checked(self[self._of(one)], one, known, self) for one in chosen]
 
     def to_json(self) -> str:
         """The recipe as text, one tensor a line."""
@@ -225,15 +230,15 @@ class Recipe(Mapping[str, Weight]):
             raise InvalidValueError(f"this recipe cannot be read: {error!r}") from None
 
 
-def _check(weight: Weight, held: Held, known: set[Any], others: Mapping[str, Weight]) -> None:
-    """Raise what filling would, before any tensor is filled; ``known`` are what was checked already."""
+def _checked(weight: Weight, held: Held, known: set[Any], others: Mapping[str, Weight]) -> Any:
+    """The memory of an array; raises what filling would, before any is. ``known`` are what was checked already."""
     try:
-        if held.put is None:
-            check_writable(held.array)
+        memory = None if held.put is not None else writable_memory(held.array)
         key = id(weight.steps), held.tensor.dtype
         if key not in known:
             check(weight.steps, weight.shape, held.tensor.numpy_dtype)
             check_formulas(weight, others)
             known.add(key)
+        return memory
     except (InvalidTypeError, InvalidValueError) as error:
         raise type(error)(f"{held.tensor.name!r}: {error}") from None

@@ -65,19 +65,6 @@ def test_tiny_and_large_ones_are_filled_on_the_calling_thread(names, shape, coun
         np.testing.assert_array_equal(arrays[name], want, err_msg=name)
 
 
-@pytest.mark.parametrize("step", [1, 2], ids=["contiguous", "strided"])
-def test_of_arrays_that_overlap_the_last_is_whole(names, step):
-    memory = np.empty(step * 3 << 20, "float32")
-    arrays = {f"t.{n}": memory[n << 18 :: step][: 1 << 19] for n in range(8)}
-    normal = (Fill(Initializer("normal")),)
-    recipe = Recipe({name: Weight(array.shape, "float32", normal) for name, array in arrays.items()})
-    recipe.apply(arrays, 0)
-    want = alone(recipe, arrays)
-    np.testing.assert_array_equal(arrays["t.7"], want["t.7"])
-    np.testing.assert_array_equal(arrays["t.0"][: (1 << 18) // step], want["t.0"][: (1 << 18) // step])
-    assert set(names.values()) == {threading.current_thread().name}
-
-
 def test_an_error_on_a_thread_is_that_of_the_call(monkeypatch):
     recipe, arrays = model()
 

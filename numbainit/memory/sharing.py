@@ -1,0 +1,82 @@
+"""Arrays that are to be filled → two of them that share an element, which both would write, or None.
+
+Whole models are asked about: 50,000 arrays are sorted by address, and only those that reach into each other are looked
+at, exactly. Where that is too much work they count as sharing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from numbainit.memory.device import DeviceArray
+
+_MOST_WORK = 1_000_000  # candidates that NumPy tries for a pair of arrays: some milliseconds
+_MOST_OPEN = 1_000  # arrays that one reaches into
+
+
+def two_that_share(arrays: Sequence[Any]) -> tuple[int, int] | None:
+    """The places of two arrays that have an element in common, the earlier one first.
+
+    Each is an array of NumPy or on a GPU, without an axis of length 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numbainit.memory.sharing import two_that_share
+    >>> a = np.empty((4, 6))
+    >>> two_that_share([a[1:], a[0], a[:2]]), two_that_share([a[:, ::2], a[:, 1::2]])
+    ((1, 2), None)
+    """
+    open_: list[tuple[int, int]] = []  # the ends of arrays that have begun, and their places
+    for start, end, place in sorted((*_bounds(array), place) for place, array in enumerate(arrays)):
+        open_ = [one for one in open_ if one[0] > start]
+        for _, other in open_:
+            if len(open_) > _MOST_OPEN or _share(arrays[other], arrays[place]):
+                return min(other, place), max(other, place)
+        open_.append((end, place))
+    return None
+
+
+def identity(array: Any) -> tuple[Any, ...]:
+    """What two arrays have in common that are the same view of the same memory."""
+    return _address(array), array.shape, array.strides, array.dtype
+
+
+def _address(array: Any) -> int:
+    """Of the first element; those on all GPUs and of the host are one space."""
+    found: int = array.pointer if isinstance(array, DeviceArray) else array.__array_interface__["data"][0]
+    return found
+
+
+def _bounds(array: Any) -> tuple[int, int]:
+    """The lowest byte, and the one behind the highest."""
+    first = _address(array)
+    if not isinstance(array, DeviceArray) and array.flags.forc:  # most are, and models have many
+        return first, first + array.nbytes
+    steps = [(length - 1) * step for length, step in zip(array.shape, array.strides, strict=True)]
+    below, above = (sum(step for step in steps if (step > 0) is up) for up in (False, True))
+    return first + below, first + above + array.itemsize
+
+
+def _share(first: Any, second: Any) -> bool:
+    try:
+        return np.shares_memory(_seen(first), _seen(second), max_work=_MOST_WORK)
+    except np.exceptions.TooHardError:
+        return True
+
+
+def _seen(array: Any) -> np.ndarray:
+    """The same addresses for NumPy, which looks at them alone, not at the memory."""
+    return np.asarray(_Addresses(array)) if isinstance(array, DeviceArray) else array
+
+
+class _Addresses:
+    def __init__(self, array: DeviceArray) -> None:
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": array.shape,
+            "typestr": f"|V{array.itemsize}",
+            "data": (array.pointer, True),
+            "strides": array.strides,
+        }

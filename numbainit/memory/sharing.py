@@ -61,7 +61,7 @@ def _bounds(array: Any) -> tuple[int, int]:
 
 def _share(first: Any, second: Any) -> bool:
     try:
-        return np.shares_memory(_seen(first), _seen(second), max_work=_MOST_WORK)
+        return np.shares_memory(_seen(first), _seen(second), max_work=_MOST_WORK)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
 

@@ -130,7 +130,9 @@ class Recipe(Mapping[str, Weight]):
         generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
             Each tensor's is ``fold_in(name)`` of it. None: the next child of the default generator.
         ignore : iterable of str
-            Names, or patterns such as ``"*.dt_bias"``, of arrays that are left as they are.
+            Names, or patterns such as ``"*.dt_bias"``, of arrays that are left as they are, whether the recipe has
+            them or not. (That of :class:`numbainit.torch.keyed` keeps nothing from being filled: it lets ``strict``
+            pass what its names take.)
 
         Returns
         -------

@@ -16,7 +16,7 @@ from numbainit.recipes.patterns import ignored
 from numbainit.torch import swapped
 from numbainit.torch.flat import check_whole
 from numbainit.torch.mode import KeyedMode
-from numbainit.torch.names import Named, Renamed, checked_module, named_modules, named_tensors
+from numbainit.torch.names import Named, Renamed, check_known, checked_module, named_modules, named_tensors
 from numbainit.torch.recording import RecordingMode
 from numbainit.torch.report import Report
 from numbainit.torch.settling import has_memory, listed, refuse, reported, settle
@@ -39,11 +39,14 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
     strict : bool
         Raise at the end if a tensor is untouched, lost or not keyed.
     names : mapping or function, optional
-        A name in this model → the name that its generator comes from: global layer numbers on a pipeline stage.
+        A name in this model → the name that its generator comes from: global layer numbers on a pipeline stage. Names
+        that a mapping does not have stay.
     aliases : mapping, optional
         A name, as ``names`` gives it → that of the tensor that it is tied to, where that one is elsewhere.
     ignore : iterable of str
-        Names, or patterns such as ``"*.running_mean"``, that ``strict`` lets pass.
+        Names, or patterns such as ``"*.running_mean"``, that ``strict`` lets pass: whatever becomes of these tensors
+        is no error. The code that runs fills them as any others; :meth:`numbainit.recipes.Recipe.apply` leaves alone
+        what its ``ignore`` takes.
 
     Attributes
     ----------
@@ -53,8 +56,9 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        No module, or one without parameters and buffers; a context of the same model is open already; a fill of a
-        parameter on the meta device; at the end, if strict, with the names.
+        No module, or one without parameters and buffers; names or aliases of tensors that it does not have; a context
+        of the same model is open already; a fill of a parameter on the meta device; at the end, if strict, with the
+        names.
 
     Notes
     -----
@@ -106,6 +110,7 @@ class keyed(contextlib.AbstractContextManager["keyed"]):  # noqa: N801 - a funct
         _check_values("keyed")
         check_whole(self._model, "keyed")
         found = named_tensors(self._model, self._names, self._aliases)
+        check_known(self._model, self._names, self._aliases)
         self._mode = KeyedMode(self._root, named_modules(self._model))
         for one in found:
             _check_free(one)
@@ -165,8 +170,9 @@ def build(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        No module came back, or one without parameters and buffers, or with parameters on the meta device; if strict,
-        with the names, a tensor that is untouched, lost or not keyed.
+        No module came back, or one without parameters and buffers, or with parameters on the meta device; names or
+        aliases of tensors that it does not have; if strict, with the names, a tensor that is untouched, lost or not
+        keyed.
 
     Notes
     -----
@@ -194,6 +200,7 @@ def build(
     with kept_generators(), _opened(mode):
         model = constructor()
     found = named_tensors(checked_module(model, "build"), names, aliases)
+    check_known(model, names, aliases)
     meta = [one.name for one in found if one.tensor.is_meta]
     if meta:
         raise InvalidValueError(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
-from numbainit.errors import InvalidTypeError, InvalidValueError, shown
+from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.recipes.tensors import kinds_of
 
 _WRAPPED = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -59,6 +59,25 @@ def _renamed(names: Renamed, name: str) -> str:
     if names is None:
         return name
     return _text(name, names.get(name, name) if isinstance(names, Mapping) else names(name))
+
+
+def check_known(module: torch.nn.Module, names: Renamed, aliases: Mapping[str, str] | None) -> None:
+    """Raise for what ``names`` and ``aliases`` say of tensors that a model does not have, under any of their names."""
+    own = [*(name for name, *_ in _walked(module)), *tied_names(module)]
+    if isinstance(names, Mapping):
+        _check_keys("names", names, own)
+    if aliases:
+        _check_keys("aliases", aliases, [_renamed(names, name) for name in own])
+
+
+def _check_keys(argument: str, given: Mapping[str, str], known: list[str]) -> None:
+    here = set(known)
+    unknown = next((name for name in given if name not in here), None)
+    if unknown is not None:
+        raise InvalidValueError(
+            f"{argument} has {shown(unknown)}, and no tensor of this model is named so; {suggestion(unknown, known)}"
+            "Take it out, or write it as the model does"
+        )
 
 
 def modules_of(module: torch.nn.Module) -> list[tuple[torch.nn.Module, str]]:

@@ -17,7 +17,7 @@ from numbainit.recipes.steps import Step
 from numbainit.torch import swapped
 from numbainit.torch.context import flags_off
 from numbainit.torch.locations import view_of
-from numbainit.torch.names import Named, Renamed, checked_module, named_tensors, tied_names
+from numbainit.torch.names import Named, Renamed, check_known, checked_module, named_tensors, tied_names
 from numbainit.torch.on_meta import OnMeta
 from numbainit.torch.recording import RecordingMode
 from numbainit.torch.settling import has_memory
@@ -56,7 +56,8 @@ def record(
     Raises
     ------
     InvalidTypeError, InvalidValueError
-        No module; one without parameters and buffers; code that wants to see random values, or values from before.
+        No module; one without parameters and buffers; names or aliases of tensors that it does not have; code that
+        wants to see random values, or values from before.
 
     Notes
     -----
@@ -136,6 +137,7 @@ def _without_memory(model: torch.nn.Module) -> torch.nn.Module:
 
 def _recipe(mode: RecordingMode, model: torch.nn.Module, names: Renamed, aliases: Mapping[str, str] | None) -> Recipe:
     found = named_tensors(model, names, aliases)
+    check_known(model, names, aliases)
     regions = {}
     for one in found:
         sheet = mode.sheets.get(one.tensor) if has_memory(one.tensor) else None

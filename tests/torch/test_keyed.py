@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from torch.nn.init import orthogonal_, sparse_, trunc_normal_  # noqa: E402  - names that are imported earlier
 
-from numbainit.torch import build, keyed  # noqa: E402
+from numbainit.torch import build, keyed, record  # noqa: E402
 
 nn = torch.nn
 SHAPE = (6, 8)
@@ -531,6 +531,30 @@ def test_names_and_aliases():
     with keyed(made, 0, names={"0.weight": "x"}):
         made[0].weight.data.normal_()
     equal(made[0].weight, init.normal((3, 3), generator=generator("x")))
+    made[1].weight = made[0].weight  # the second name of a tensor is one, too
+    with keyed(made, 0, names={"1.weight": "x"}, aliases={"1.bias": "y", "x": "z"}):
+        made[0].weight.data.normal_()
+    equal(made[0].weight, init.normal((3, 3), generator=generator("0.weight")))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"names": {"0.weigth": "x"}}, "names has '0.weigth', and no tensor .* did you mean '0.weight'"),
+        ({"aliases": {"1.weight": "x", "head": "y"}}, "aliases has 'head', and no tensor of this model is named so"),
+        ({"names": {"0.bias": "a.bias"}, "aliases": {"0.bias": "x"}}, "aliases has '0.bias', .* did you mean 'a.bias'"),
+    ],
+)
+def test_names_and_aliases_of_no_tensor_are_refused(options, message):
+    made = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    before = made[0].weight.detach().clone()
+    with pytest.raises(init.InvalidValueError, match=message), keyed(made, 0, **options):
+        made[0].reset_parameters()
+    equal(made[0].weight, before)
+    with pytest.raises(init.InvalidValueError, match=message):
+        build(lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), 0, **options)
+    with pytest.raises(init.InvalidValueError, match=message):
+        record(lambda: nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)), **options)
 
 
 # ---- reports and strictness ----

@@ -330,13 +330,14 @@ def _checked(argument: str, value: Any, default: Any) -> Any:
 
 
 def _checked_number(argument: str, value: Any) -> int | float | complex:
-    """A number, whole or real or complex: that it is the right one is for the function to say."""
+    """A number, whole or real or complex: that it is the right one is for the function to say. True is 1, as there."""
     if type(value) in (int, float, complex):
         return value
     try:
-        if isinstance(value, (str, bytes, bool, np.bool_)) or np.ndim(value):
+        if isinstance(value, (str, bytes)) or np.ndim(value):
             raise TypeError
         plain = value.item() if hasattr(value, "item") else value
+        plain = int(plain) if type(plain) is bool else plain
         return plain if type(plain) in (int, float, complex) else scalar(argument, plain)
     except Exception:  # whatever a library raises for what has no value
         raise InvalidTypeError(f"{argument} must be one value, got {type(value).__name__} {shown(value)}") from None

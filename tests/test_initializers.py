@@ -232,6 +232,15 @@ def test_it_does_not_change():
         initializer.arguments["std"] = 2
 
 
+@pytest.mark.parametrize("true", [True, np.True_])
+def test_a_truth_value_is_the_number_that_functions_take_it_for(true):
+    made = Initializer("constant", val=true)
+    assert (made, repr(made)) == (Initializer("constant", val=1), "Initializer('constant', val=1)")
+    np.testing.assert_array_equal(made(np.zeros(3)), init.constant_(np.zeros(3), true))
+    normal = Initializer("normal", mean=true)(np.empty(3), 0)
+    np.testing.assert_array_equal(normal, init.normal_(np.empty(3), mean=true, generator=0))
+
+
 WRONG = [
     (
         lambda: Initializer("kaiming_norml"),
@@ -253,7 +262,6 @@ WRONG = [
     (lambda: Initializer("normal", std=[1.0]), TypeError, r"std must be one value, got list \[1.0\]"),
     (lambda: Initializer("normal", std=np.ones(3)), TypeError, "std must be one value, got ndarray"),
     (lambda: Initializer("normal", std=np.ones(1)), TypeError, "std must be one value, got ndarray"),
-    (lambda: Initializer("normal", std=True), TypeError, "std must be one value, got bool True"),
     (lambda: Initializer("normal", std=None), TypeError, "std must be one value, got NoneType"),
     (lambda: Initializer("normal", std="inf"), TypeError, "std must be one value, got str 'inf'"),
     (lambda: Initializer("normal", std=Scalar([1])), TypeError, "std must be one value, got Scalar"),

@@ -5,8 +5,8 @@ Each takes the parameters of its in-place twin, and then, by keyword:
 dtype : "float32", "float64", "float16", "bfloat16", "float8_e4m3fn", ..., "complex64" or "complex128"
     Of the new array (``bits``: "uint32", "int32", "uint64" or "int64"). None: that of ``like``, if the initializer
     fills it, else float32 (``bits``: uint32). bfloat16 and the float8 kinds are those of ml_dtypes, which the extra
-    ``dtypes`` installs.
-device : None, "cpu", "cuda" or "cuda:<number>"
+    ``dtypes`` installs. Short names are known: "f32", "f64", "f16", "bf16", "f8_e4m3" (float8_e4m3fn), "f8_e5m2".
+device : None, "cpu", "cuda" or "cuda:<number>", or what torch, CuPy or JAX have for it
     Where it lives. On a GPU it is a CuPy array if CuPy is installed, else a Numba device array, unless ``like`` says.
 like : array, optional
     Make an array of the same library, where this one lives, and of its dtype unless another is given: of NumPy,

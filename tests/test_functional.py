@@ -240,7 +240,7 @@ BAD_DTYPES = [
         "f4,f4",
         "float128",
         "int32",
-        "bf16",
+        "f8_e4m3fn",
         "float8",
         "float8_e8m0fnu",
         ">f2",
@@ -264,6 +264,21 @@ def test_unknown_dtypes(name, dtype):
         new(name, dtype=dtype)
     for fragment in (f"dtype must be one of {wanted}", f", got {dtype!r}"):
         assert fragment in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("short", "name"),
+    [
+        *[("f32", "float32"), ("f64", "float64"), ("f16", "float16"), ("bf16", "bfloat16"), ("f8", "float64")],
+        *[("f8_e4m3", "float8_e4m3fn"), ("f8_e5m2", "float8_e5m2"), ("f8_e5m2fnuz", "float8_e5m2fnuz")],
+    ],
+)
+def test_short_names_of_dtypes(short, name):
+    """As options of commands take them; NumPy's own, such as f8, mean what they mean to NumPy."""
+    pytest.importorskip("ml_dtypes")
+    made = init.normal(5, dtype=short, generator=0)
+    assert made.dtype.name == name
+    assert made.tobytes() == init.normal(5, dtype=name, generator=0).tobytes()
 
 
 @pytest.mark.parametrize("name", ["normal", "zeros", "bits"])

@@ -13,7 +13,7 @@ import numpy as np
 from numbainit.auditing.pieces import Box, as_float, boxes, counts, sizes
 from numbainit.files.reading.stored import Stored
 from numbainit.generator import Generator
-from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.dtypes import dtype_named
 from numbainit.recipes import Fill, Formula, Weight
 from numbainit.recipes.filling import can_be_cut, make
 
@@ -173,7 +173,7 @@ def _narrowed(stored: Stored, weight: Weight) -> np.dtype:
     head = next(stored.pieces(counts(stored.shape)))
     for text in _NARROWER[stored.dtype.name]:
         try:
-            dtype = small_dtype(text) if text == "bfloat16" else np.dtype(text)
+            dtype = dtype_named(text)
         except ImportError:
             continue
         with np.errstate(over="ignore", invalid="ignore"):

@@ -9,14 +9,16 @@ from numbainit.command import choosing, terminal
 from numbainit.command.sparks import sparkline
 from numbainit.errors import InvalidValueError
 from numbainit.initializers import checked_name, parameters, taking
+from numbainit.memory.dtypes import SHORT
 from numbainit.pictures import style
-from numbainit.propagation import PADDINGS, Flow, Propagation, finite_or_none, grid, propagate, rate, sweep
+from numbainit.propagation import DTYPES, PADDINGS, Flow, Propagation, finite_or_none, grid, propagate, rate, sweep
 from numbainit.recipes import default
 from numbainit.weights.nonlinearities import NAMES
 
 _ARGUMENTS = {"mode": str, "std": float, "mean": float, "a": float, "b": float, "val": float, "sparsity": float}
 _INITS = ("normal", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal")
 _NONLINEARITIES = ("linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu", "gelu", "silu")
+_DTYPES = [short for short, name in SHORT.items() if name in DTYPES]
 _SWEEPS = {"width": (16, 32, 64, 128, 256, 512, 1024), "depth": (2, 5, 10, 20, 50, 100)}
 
 
@@ -48,7 +50,7 @@ def add(commands: Any) -> None:
     network.add_argument("--padding", default="circular", choices=tuple(PADDINGS), help="(default: circular)")
     network.add_argument("--skip", action="store_true", help="add each layer's input to its output")
     network.add_argument("--norm", action="store_true", help="a layer norm before each layer")
-    network.add_argument("--dtype", default="f32", choices=tuple(terminal.DTYPES), help="(default: f32)")
+    network.add_argument("--dtype", default="f32", choices=_DTYPES, help="(default: f32)")
     network.add_argument("--batch", type=int, default=256, metavar="N", help="inputs of N(0, 1) (default: 256)")
     network.add_argument("--seed", type=terminal.seed, default=0, metavar="N", help="(default: 0)")
     parser.add_argument("--backward", action="store_true", help="gradients too")
@@ -178,7 +180,7 @@ def _keywords(arguments: argparse.Namespace, inits: list[str] | None = None) -> 
     return {
         "gain": _gain(arguments.gain), "param": arguments.param, "kernel": arguments.conv, "size": arguments.size,
         "padding": arguments.padding, "skip": arguments.skip, "norm": arguments.norm, "backward": arguments.backward,
-        "dtype": terminal.DTYPES[arguments.dtype], "batch": arguments.batch, "generator": arguments.seed, **given,
+        "dtype": arguments.dtype, "batch": arguments.batch, "generator": arguments.seed, **given,
     }  # fmt: skip
 
 

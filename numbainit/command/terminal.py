@@ -12,9 +12,6 @@ from typing import TextIO
 
 from numbainit.errors import MissingExtraError
 
-#: short names of dtypes, as options take them → NumPy's
-DTYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
-
 
 def need_extra() -> None:
     """Raise where ``rich`` or ``safetensors`` is missing: late, so that ``--help`` can be read without them."""

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from numbainit import init
-from numbainit.command.terminal import DTYPES, progress
+from numbainit.command.terminal import progress
 from numbainit.errors import InvalidValueError, OutputError, suggestion
 from numbainit.generator import Generator
-from numbainit.memory.dtypes import FLOATS, checked_dtype
+from numbainit.memory.dtypes import FLOATS, SHORT, checked_dtype
 from numbainit.weights.blocks import Block
 
 _SIDE = 512  # of the largest matrices: enough for all threads, and for what orthogonal_ does to large ones
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
         "the processes that come after: in an image of a container, or before a job.",
         allow_abbrev=False,
     )
-    dtypes = ", ".join((*DTYPES, "complex64", "float8_e4m3fn"))
+    dtypes = ", ".join((*SHORT, "complex64"))
     parser.add_argument("--dtype", default="f32", metavar="NAMES", help=f"such as {dtypes} (default: f32)")
     parser.add_argument(
         "--law", metavar="NAMES", help=f"of {', '.join(_LAWS)} (default: all); xavier_*, kaiming_* use these"
@@ -77,7 +77,7 @@ def _laws(text: str | None) -> list[str]:
 
 
 def _dtypes(text: str) -> list[np.dtype]:
-    return [checked_dtype(DTYPES.get(name, name), FLOATS) for name in text.split(",")]
+    return [checked_dtype(name, FLOATS) for name in text.split(",")]
 
 
 def _memories(dtype: np.dtype, block: bool) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:

@@ -7,25 +7,20 @@ made in another dtype, but are not filled.
 import numpy as np
 
 from numbainit.errors import InvalidValueError, suggestion
-from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.dtypes import SHORT, small_dtype
 
 _NUMPY = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "C64": "<c8",
     "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip
-_ML_DTYPES = {
-    "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz",
-}  # fmt: skip
+#: what floating parameters can be made in, under the words of ``--dtype``
+FLOATS = {short: short.upper() for short in SHORT}
+_ML_DTYPES = {code: SHORT[short] for short, code in FLOATS.items() if code not in _NUMPY}
 _PACKED = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}  # bits of an element
 _SCALE = "F8_E8M0"
 #: what a header may say, widest first
 NAMES = (*_NUMPY, *_ML_DTYPES, _SCALE, *_PACKED)
-#: what floating parameters can be made in, under the words of ``--dtype``
-FLOATS = {"f32": "F32", "f64": "F64", "f16": "F16", "bf16": "BF16"} | {
-    name.lower(): name for name in _ML_DTYPES if name.startswith("F8")
-}
 _OF_NUMPY = {np.dtype(text): name for name, text in _NUMPY.items()}
 _OF_ML_DTYPES = {text: name for name, text in _ML_DTYPES.items()}
 

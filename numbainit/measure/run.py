@@ -10,10 +10,9 @@ import datetime
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,13 +21,13 @@ from numbainit.errors import InvalidValueError, suggestion
 from numbainit.files import headers
 from numbainit.measure import device, figure, limit, peers
 from numbainit.measure.timing import Case, Row, measure
-from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.dtypes import dtype_named
 from numbainit.recipes import models
 
 _SIZE = 1 << 26  # elements
 _SMALL = 1024  # elements
-_DTYPES: dict[str, np.dtype] = {"f32": np.dtype("float32"), "f64": np.dtype("float64")}
-_ON_A_GPU = {"bf16": "bfloat16"}
+_DTYPES = ("f32", "f64")
+_ON_A_GPU = ("bf16",)
 _COPIES = 3  # of an array that a case may need at once: ours, a peer's own, a peer's temporaries
 
 
@@ -102,7 +101,7 @@ class Options:
     """What a run is asked for, checked."""
 
     laws: tuple[str, ...] = _DEFAULT
-    dtypes: tuple[np.dtype, ...] = tuple(_DTYPES.values())
+    dtypes: tuple[np.dtype, ...] = tuple(map(dtype_named, _DTYPES))
     size: int = _SIZE
     threads: int = 1
     rounds: int = 5
@@ -267,11 +266,11 @@ def _run_on_device(arguments: argparse.Namespace) -> int:
     return device.run(arguments.device, dtypes, size, _count("rounds", arguments.rounds), arguments.json)
 
 
-def _dtypes(asked: str | None, others: Mapping[str, str] = MappingProxyType({})) -> tuple[np.dtype, ...]:
-    """What is asked for, which may be one of the others; both of the usual ones, and the others if nothing is."""
+def _dtypes(asked: str | None, others: Sequence[str] = ()) -> tuple[np.dtype, ...]:
+    """What is asked for; both of the usual ones, and the others if nothing is."""
     if asked is not None and asked != "both":
-        return (_DTYPES[asked] if asked in _DTYPES else small_dtype(others[asked]),)
-    return (*_DTYPES.values(), *(small_dtype(name) for name in others.values() if asked is None))
+        return (dtype_named(asked),)
+    return tuple(map(dtype_named, (*_DTYPES, *(others if asked is None else ()))))
 
 
 def _fit(report: Report) -> None:

@@ -1,5 +1,6 @@
 """What users call a dtype → the NumPy dtype that initializers fill, or an error that names those that they do."""
 
+import functools
 import importlib
 from typing import Any, NamedTuple
 
@@ -10,6 +11,13 @@ from numbainit.maths.formats import SMALL
 from numbainit.memory.libraries import is_small_name, name_of_dtype
 
 NO_ZERO = "float8_e8m0fnu"  # of ml_dtypes: powers of two, for scales
+
+
+#: short names, safetensors' in small letters, which options of commands take, too → NumPy's
+SHORT = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"} | {
+    "f8_e4m3": "float8_e4m3fn", "f8_e5m2": "float8_e5m2",
+    "f8_e4m3fnuz": "float8_e4m3fnuz", "f8_e5m2fnuz": "float8_e5m2fnuz",
+}  # fmt: skip
 
 
 def is_small(dtype: np.dtype) -> bool:
@@ -51,13 +59,15 @@ def made_for(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def checked_dtype(dtype: Any, dtypes: Fillable) -> np.dtype:
-    """One of ``dtypes``, given as NumPy takes it, as torch's, or by a name of ml_dtypes."""
+    """One of ``dtypes``, given as NumPy takes it, as torch's, or by a name of ml_dtypes or a short one."""
     wanted = f"dtype must be one of {dtypes}, got {shown(dtype)}"
     if dtype is None:  # float64 to NumPy
         raise InvalidTypeError(wanted)
     dtype = name_of_dtype(dtype) or dtype
-    if issubclass(type(dtype), str) and dtypes.small and dtype in SMALL:
-        return small_dtype(dtype)
+    if issubclass(type(dtype), str):
+        dtype = SHORT.get(dtype, dtype)
+        if dtypes.small and dtype in SMALL:
+            return small_dtype(dtype)
     try:
         known = np.dtype(dtype)
     except Exception:  # NumPy raises TypeError, ValueError or SyntaxError for what it cannot read
@@ -80,6 +90,16 @@ def dtype_of(array: Any, dtypes: Fillable) -> np.dtype | None:
         raise
     except Exception:  # whatever NumPy raises for a dtype that it does not know, and others for their own
         return None
+
+
+@functools.lru_cache(maxsize=64)
+def dtype_named(name: str) -> np.dtype:
+    """The dtype of a name of NumPy's, of ml_dtypes', which is then imported, or a short one."""
+    name = SHORT.get(name, name)
+    try:
+        return np.dtype(name)
+    except TypeError:
+        return small_dtype(name)
 
 
 def small_dtype(name: str) -> np.dtype:

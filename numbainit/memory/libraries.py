@@ -46,6 +46,18 @@ def name_of_dtype(dtype: object) -> str | None:
     return str(dtype).removeprefix("torch.") if type(dtype).__module__ == "torch" else None
 
 
+def name_of_device(device: Any) -> Any:
+    """The name of a device of torch, CuPy or JAX, as ``array.device`` is one; anything else as it is."""
+    library, kind = library_of(device), type(device).__name__
+    if (library, kind) == ("torch", "device"):
+        return str(device)
+    if (library, kind) == ("cupy", "Device"):
+        return f"cuda:{device.id}"
+    if library == "jaxlib" and kind == "Device" and device.platform in ("cpu", "gpu"):
+        return "cpu" if device.platform == "cpu" else f"cuda:{device.local_hardware_id}"
+    return device
+
+
 def is_small_name(name: str) -> bool:
     """Whether torch has a float of this name that NumPy knows by way of ml_dtypes alone."""
     return name == "bfloat16" or name.startswith("float8")

@@ -11,7 +11,7 @@ import numpy as np
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.generator import GeneratorLike, as_generator
 from numbainit.initializers import Initializer
-from numbainit.memory.dtypes import is_small, small_dtype
+from numbainit.memory.dtypes import SHORT, dtype_named, is_small
 from numbainit.propagation.layers import PADDINGS
 from numbainit.propagation.networks import Network
 from numbainit.recipes.default import initializer
@@ -57,12 +57,11 @@ def network(
         raise InvalidValueError(f"the kernel, {kernel}, must fit into the image, of size {size}: enlarge the size")
     if not is_text(padding) or padding not in PADDINGS:
         raise InvalidValueError(f"padding is one of {', '.join(PADDINGS)}, got {shown(padding)}")
-    if not is_text(dtype) or dtype not in DTYPES:
+    if not is_text(dtype) or SHORT.get(dtype, dtype) not in DTYPES:
         raise InvalidValueError(f"dtype is one of {', '.join(DTYPES)}, got {shown(dtype)}")
     found, chosen = named(nonlinearity, param), _initializer(init, arguments)
     factor = _factor(init, gain, found.name, param)
-    form = small_dtype(dtype) if dtype == "bfloat16" else np.dtype(dtype)
-    root = as_generator(generator)
+    form, root = dtype_named(dtype), as_generator(generator)
     return Network(sizes, chosen, factor, found, kernel, size, padding, bool(skip), bool(norm), form, root)
 
 

@@ -60,7 +60,7 @@ def propagate(
         x_l = x_{l-1} + f(W_l x_{l-1}) where widths are equal; each layer sees its input after a layer norm.
     backward : bool
         Measure gradients too.
-    dtype : {"float32", "float64", "float16", "bfloat16"}
+    dtype : {"float32", "float64", "float16", "bfloat16"}, or short: "f32", ...
         Of weights, activations and gradients; small floats are rounded after each operation, sums are float32.
     batch : int or array
         How many inputs of N(0, 1), or inputs of your own: (n, width), for convolutions (n, channels, size, size).

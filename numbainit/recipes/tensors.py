@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbainit.memory.dtypes import small_dtype
+from numbainit.memory.dtypes import dtype_named
 from numbainit.memory.libraries import name_of_dtype
 
 
@@ -49,16 +49,7 @@ class Tensor:
 
     @property
     def numpy_dtype(self) -> np.dtype:
-        return numpy_dtype(self.dtype)
-
-
-@functools.lru_cache(maxsize=64)
-def numpy_dtype(name: str) -> np.dtype:
-    """The dtype of a name of NumPy's, or of ml_dtypes', which is then imported."""
-    try:
-        return np.dtype(name)
-    except TypeError:
-        return small_dtype(name)
+        return dtype_named(self.dtype)
 
 
 class Held(NamedTuple):

@@ -17,7 +17,7 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, NumbaInitError
 from numbainit.memory.device import seen_on_device
 from numbainit.memory.dtypes import is_small
 from numbainit.memory.interface import attribute
-from numbainit.memory.libraries import errors_of_cupy, is_immutable, torch_of
+from numbainit.memory.libraries import errors_of_cupy, is_immutable, name_of_device, torch_of
 from numbainit.targets.choose import cuda
 
 _ALIGNMENT = 64  # bytes: JAX takes over memory of this alignment, and copies other memory
@@ -41,10 +41,11 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype, device: Any, like: Any) -
 
 
 def ordinal_of_name(device: Any) -> int | None:
-    """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host."""
-    if device is None or (issubclass(type(device), str) and device == "cpu"):
+    """``"cuda"`` → 0, ``"cuda:1"`` → 1, None and ``"cpu"`` → None: the host. Libraries' own devices are known."""
+    name = name_of_device(device)
+    if name is None or (issubclass(type(name), str) and name == "cpu"):
         return None
-    kind, colon, number = device.partition(":") if issubclass(type(device), str) else ("", "", "")
+    kind, colon, number = name.partition(":") if issubclass(type(name), str) else ("", "", "")
     if kind != "cuda" or (colon and not (number.isascii() and number.isdigit() and len(number) < 10)):
         raise InvalidValueError(f"device must be None, 'cpu', 'cuda' or 'cuda:<number>', got {shown(device)}")
     return int(number or 0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import numbainit as init
+from numbainit.targets.new_arrays import ordinal_of_name
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,57 @@ def test_arrays_of_numpy(like, device):
     assert array.flags.c_contiguous
     assert array.flags.owndata
     assert array.tobytes() == init.normal_(np.empty((3, 4)), generator=1).tobytes()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "device",
+    [
+        lambda: pytest.importorskip("torch").device("cpu"),
+        lambda: pytest.importorskip("torch").empty(1).device,
+        lambda: pytest.importorskip("jax").devices("cpu")[0],
+        lambda: "cpu",
+    ],
+    ids=["torch", "tensor", "jax", "name"],
+)
+def test_devices_of_libraries(device):
+    array = init.normal(5, device=device(), generator=1)
+    assert type(array) is np.ndarray
+    assert array.tobytes() == init.normal(5, generator=1).tobytes()
+    assert init.normal(5, device=device(), like=array).shape == (5,)
+
+
+def device_of(module, kind, text="", **facts):
+    return type(kind, (), {"__module__": module, "__str__": lambda self: text, **facts})()
+
+
+@pytest.mark.parametrize(
+    ("device", "ordinal"),
+    [
+        (device_of("torch", "device", "cuda:3"), 3),
+        (device_of("torch", "device", "cuda"), 0),
+        (device_of("cupy.cuda.device", "Device", id=2), 2),
+        (device_of("jaxlib._jax", "Device", platform="gpu", local_hardware_id=1), 1),
+    ],
+    ids=["torch", "torch, no number", "cupy", "jax"],
+)
+def test_devices_of_libraries_that_are_a_gpu(device, ordinal):
+    assert ordinal_of_name(device) == ordinal
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        device_of("torch", "device", "meta"),
+        device_of("torch", "device", "mps:0"),
+        device_of("jaxlib._jax", "Device", platform="tpu"),
+        device_of("somebody", "Device", "cpu"),
+    ],
+    ids=["meta", "mps", "tpu", "unknown"],
+)
+def test_other_devices_of_libraries(device):
+    with pytest.raises(init.InvalidValueError, match="device must be None, 'cpu', 'cuda' or 'cuda:<number>', got"):
+        init.normal(5, device=device)
 
 
 @pytest.mark.parametrize("shape", [(2**62,), (2**40, 2**30)], ids=str)

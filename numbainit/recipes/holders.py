@@ -1,4 +1,4 @@
-"""What a user has, a mapping, a tree, a model → its tensors: what rules look at, and the memory to fill.
+"""What a user has, a tree or a model → its tensors: what rules look at, and the memory to fill.
 
 JAX's arrays cannot be written to: those of a model get a new value.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from numbainit.errors import InvalidTypeError, InvalidValueError
 from numbainit.recipes.tensors import Held, Holding, Tensor, dtype_name, kinds_of, tensor_of
-from numbainit.recipes.trees import check_distinct, of_jax, of_mapping
+from numbainit.recipes.trees import check_distinct, is_tree, of_jax, of_tree
 
 _WANTED = "a mapping from names to arrays, a torch, flax or Keras model, or objects with a name, a shape and a dtype"
 
@@ -37,21 +37,21 @@ def tensors_of(target: Any, caller: str) -> tuple[list[Tensor], Mapping[str, str
 
 def held_by(target: Any, caller: str) -> Holding:
     """The tensors of what a user has, and their memory."""
-    if isinstance(target, Mapping):
-        return of_mapping(target, caller)
+    flax: Any = sys.modules.get("flax.nnx")
+    if flax is not None and isinstance(target, (flax.Module, flax.State)):
+        return _of_flax(flax, target)
+    if is_tree(target):
+        return of_tree(target, caller)
     keras: Any = sys.modules.get("keras")
     if keras is not None and isinstance(target, keras.Layer):  # on torch's backend it is a module of torch, too
         return _of_keras(keras, target, caller)
     if hasattr(target, "named_parameters"):
         return _of_torch(target, caller)
-    flax: Any = sys.modules.get("flax.nnx")
-    if flax is not None and isinstance(target, flax.Module):
-        return _of_flax(flax, target)
     raise InvalidTypeError(f"{caller} takes {_WANTED}, got {type(target).__name__}")
 
 
 def _is_described(target: Any) -> bool:
-    return isinstance(target, Iterable) and not isinstance(target, (Mapping, str)) and not _is_model(target)
+    return isinstance(target, Iterable) and not (isinstance(target, str) or is_tree(target) or _is_model(target))
 
 
 def _is_model(target: Any) -> bool:
@@ -87,10 +87,14 @@ def _of_torch(module: Any, caller: str) -> Holding:
 
 
 def _of_flax(nnx: Any, module: Any) -> Holding:
-    """Parameters and the statistics of norms; counters and keys of random layers are not weights."""
+    """Parameters and the statistics of norms; counters and keys of random layers are not weights.
+
+    A State has the variables of a module under the same paths, and knows no kinds.
+    """
     kinds: dict[tuple[Any, ...], tuple[str, ...]] = {}
     held = []
-    for path, node in nnx.iter_graph(module):
+    nodes = nnx.to_flat_state(module) if isinstance(module, nnx.State) else nnx.iter_graph(module)
+    for path, node in nodes:
         if isinstance(node, nnx.Module):
             kinds[path] = kinds_of(node, nnx.Module)
         elif isinstance(node, (nnx.Param, nnx.BatchStat)):

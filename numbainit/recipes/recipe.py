@@ -123,10 +123,10 @@ class Recipe(Mapping[str, Weight]):
 
         Parameters
         ----------
-        target : mapping, or torch, flax or Keras model
-            Name → writable array, of the weight's shape and any float dtype; also nested, as trees of parameters of JAX
-            are: the name is then the path, with dots. It need not have all weights of the recipe. Tied arrays are
-            filled alike.
+        target : mapping, tree, or torch, flax or Keras model
+            Name → writable array, of the weight's shape and any float dtype; also nested, with lists, as trees of
+            parameters of JAX are: the name is then the path, with dots, such as ``layers.0.kernel``. It need not have
+            all weights of the recipe. Tied arrays are filled alike.
         generator : Generator, int, sequence of ints, SeedSequence, numpy.random.Generator, optional
             Each tensor's is ``fold_in(name)`` of it. None: the next child of the default generator.
         ignore : iterable of str
@@ -136,7 +136,7 @@ class Recipe(Mapping[str, Weight]):
 
         Returns
         -------
-        The target; where its arrays are JAX's, which cannot be written to, a new mapping of new ones.
+        The target; where its arrays are JAX's, which cannot be written to, a new tree of new ones.
 
         Raises
         ------

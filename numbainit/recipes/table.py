@@ -117,7 +117,7 @@ class Rules:
 
         Parameters
         ----------
-        parameters : mapping, model, or iterable
+        parameters : mapping, tree, model, or iterable
             Name → array, also nested; a torch module, a flax or Keras model, whose modules' kinds are then known; or
             objects with ``name``, ``shape``, ``dtype``, and perhaps ``kind``, ``is_parameter``.
         variables : mapping, optional

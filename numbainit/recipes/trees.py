@@ -1,4 +1,4 @@
-"""Mappings from names to arrays, also inside of each other → their tensors, and the memory to fill.
+"""Mappings and lists of arrays, also inside of each other → their tensors by their paths, and the memory to fill.
 
 JAX's arrays cannot be written to: those of a tree are in a new one, once all are filled.
 """
@@ -15,20 +15,29 @@ from numbainit.memory.arrays import described
 from numbainit.memory.libraries import library_of, torch_of
 from numbainit.recipes.tensors import Held, Holding, tensor_of
 
+_Path = tuple[Any, ...]  # of keys of mappings and places in lists
+
 
 @contextlib.contextmanager
 def _not_endless(caller: str) -> Iterator[None]:
     try:
         yield
     except RecursionError:
-        raise InvalidValueError(f"{caller} got too many mappings inside of each other: does one hold itself?") from None
+        raise InvalidValueError(f"{caller} got too many mappings in each other: does one hold itself?") from None
 
 
-def of_mapping(target: Mapping[str, Any], caller: str) -> Holding:
+def is_tree(target: Any) -> bool:
+    """Whether this is a mapping, or a list of what has no names of its own: of mappings, of lists, of arrays."""
+    first = target[0] if isinstance(target, (list, tuple)) and target else None
+    is_part = isinstance(first, (Mapping, list, tuple)) or hasattr(first, "shape")
+    return isinstance(target, Mapping) or (is_part and getattr(first, "name", None) is None)
+
+
+def of_tree(target: Any, caller: str) -> Holding:
     """Its arrays; those that are the same memory are tied."""
     with _not_endless(caller):
-        leaves = [(".".join(path), path, leaf) for path, leaf in _leaves(target, (), caller)]
-    new: dict[tuple[str, ...], Any] = {}
+        leaves = [(".".join(map(str, path)), path, leaf) for path, leaf in _leaves(target, (), caller)]
+    new: dict[_Path, Any] = {}
     check_distinct([name for name, _, _ in leaves], caller)
     ties = _tied(leaves)
     held = [_of_leaf(name, path, leaf, new, caller) for name, path, leaf in leaves if name not in ties]
@@ -45,9 +54,8 @@ def check_kept(target: Any, caller: str) -> None:
 
 
 def _check_kept(target: Any, caller: str) -> None:
-    for key in target if isinstance(target, Mapping) else ():
-        value = target[key]
-        if isinstance(value, Mapping):
+    for key, value in _children(target):
+        if _is_inner(value):
             _check_kept(value, caller)
             continue
         if isinstance(value, np.ndarray) and _memory(value) != _memory(target[key]):
@@ -58,7 +66,19 @@ def _check_kept(target: Any, caller: str) -> None:
         return
 
 
-def _tied(leaves: Iterable[tuple[str, tuple[str, ...], Any]]) -> dict[str, str]:
+def _is_inner(value: Any) -> bool:
+    """Whether it has children: it is no leaf."""
+    return isinstance(value, (Mapping, list, tuple))
+
+
+def _children(tree: Any) -> Iterable[tuple[Any, Any]]:
+    """What is in a mapping by its keys, in a list by its places."""
+    if isinstance(tree, Mapping):
+        return tree.items()
+    return enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+
+
+def _tied(leaves: Iterable[tuple[str, _Path, Any]]) -> dict[str, str]:
     """The names of arrays that are the same memory as an earlier one, as in torch's ``state_dict`` → the first."""
     first: dict[Any, str] = {}
     memory = ((name, _memory(leaf)) for name, _, leaf in leaves)
@@ -77,25 +97,19 @@ def _memory(array: Any) -> tuple[Any, ...] | None:
     return (place, tuple(array.shape), array.stride(), array.dtype) if place else None
 
 
-def _leaves(tree: Mapping[str, Any], path: tuple[str, ...], caller: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in tree.items():
-        if not isinstance(key, str):
+def _leaves(tree: Any, path: _Path, caller: str) -> Iterator[tuple[_Path, Any]]:
+    for key, value in _children(tree):
+        if not isinstance(key, str) and type(key) is not int:
             raise InvalidTypeError(
-                f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name: take its str, or pass "
-                "the module whose state this is"
+                f"{caller} takes a mapping from names to arrays, got {shown(key)} for a name: take its str"
             )
-        if isinstance(value, Mapping):
+        if _is_inner(value):
             yield from _leaves(value, (*path, key), caller)
         else:
             yield (*path, key), value
 
 
-def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, ...], Any], caller: str) -> Held:
-    if isinstance(leaf, (list, tuple)):
-        raise InvalidTypeError(
-            f"{name!r}: {caller} takes mappings inside of each other, got a {type(leaf).__name__}: name what is in it, "
-            "as dict(zip('0123', ...)) does"
-        )
+def _of_leaf(name: str, path: _Path, leaf: Any, new: dict[_Path, Any], caller: str) -> Held:
     try:
         facts = leaf if hasattr(leaf, "shape") and hasattr(leaf, "dtype") else described(leaf, caller)
         tensor = tensor_of(name, facts)
@@ -106,12 +120,15 @@ def _of_leaf(name: str, path: tuple[str, ...], leaf: Any, new: dict[tuple[str, .
     return Held(tensor, None, lambda array: new.__setitem__(path, of_jax(array, leaf)))
 
 
-def _rebuilt(tree: Mapping[str, Any], path: tuple[str, ...], new: Mapping[tuple[str, ...], Any]) -> Any:
+def _rebuilt(tree: Any, path: _Path, new: Mapping[_Path, Any]) -> Any:
+    """A tree of the same types, with new arrays."""
     found = {}
-    for key, value in tree.items():
+    for key, value in _children(tree):
         here = (*path, key)
-        found[key] = _rebuilt(value, here, new) if isinstance(value, Mapping) else new.get(here, value)
-    return found if type(tree) is dict else type(tree)(found)  # type: ignore[call-arg]
+        found[key] = _rebuilt(value, here, new) if _is_inner(value) else new.get(here, value)
+    if isinstance(tree, Mapping):
+        return found if type(tree) is dict else type(tree)(found)  # type: ignore[call-arg]
+    return type(tree)(*found.values()) if hasattr(tree, "_fields") else type(tree)(found.values())
 
 
 def of_jax(array: np.ndarray, like: Any) -> Any:

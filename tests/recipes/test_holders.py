@@ -1,5 +1,6 @@
 """What users have → tensors by name, and their memory: mappings, trees, models of torch, flax and Keras."""
 
+import collections
 import importlib.util
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import numbainit as init
 from numbainit.errors import InvalidTypeError, InvalidValueError
+from numbainit.files.reading.mappings import arrays
 from numbainit.recipes import Rules, Tensor, load
 from numbainit.recipes.default import default
 from numbainit.recipes.holders import tensors_of
@@ -80,9 +82,12 @@ def test_objects_that_describe_themselves():
         (3, InvalidTypeError, "Rules.recipe takes a mapping .*, got int"),
         ("gpt2", InvalidTypeError, "Rules.recipe takes a mapping .*, got str"),
         ([3], InvalidTypeError, "got int in a list of them"),
-        ({"a": [1, 2]}, InvalidTypeError, "'a': Rules.recipe"),
+        ({"a": [1, 2]}, InvalidTypeError, "'a.0': Rules.recipe"),
+        ([[np.ones(2)], {"a": None}], InvalidTypeError, "'1.a': Rules.recipe"),
         ({"a": None}, InvalidTypeError, "'a': Rules.recipe"),
-        ({3: np.ones(3)}, InvalidTypeError, "got 3 for a name"),
+        ({(3, 4): np.ones(3)}, InvalidTypeError, r"got \(3, 4\) for a name: take its str"),
+        ({True: np.ones(3)}, InvalidTypeError, "got True for a name"),
+        ({0: np.ones(3), "0": np.ones(3)}, InvalidValueError, "Rules.recipe got two tensors named '0'"),
         ({"a": {"b": np.ones(3)}, "a.b": np.ones(3)}, InvalidValueError, "Rules.recipe got two tensors named 'a.b'"),
         (
             [Tensor("a", (2,), "float32"), Tensor("a", (3,), "float32")],
@@ -97,16 +102,27 @@ def test_what_has_no_tensors(target, error, match):
         RULES.recipe(target)
 
 
-def test_what_is_no_tree_of_mappings():
+def test_trees_with_lists_are_filled_by_their_paths():
+    """As an audit names what is in lists, and flax.nnx the layers of one."""
+    tree = {"layers": [{"kernel": np.empty((3, 4), "f4")}, (np.empty((2, 2), "f4"), [])], "by_number": {7: np.ones(4)}}
+    recipe = RULES.recipe(tree)
+    assert list(recipe) == ["layers.0.kernel", "layers.1.0", "by_number.7"]
+    assert set(arrays(tree).tensors) == set(recipe)
+    assert recipe.apply(tree, generator=7) is tree
+    np.testing.assert_array_equal(tree["layers"][0]["kernel"], drawn("layers.0.kernel", (3, 4)))
+    layers = [(np.empty((3, 4), "f4"), np.ones(4, "f4")), np.ones(2, "f4")]
+    assert list(RULES.recipe(layers)) == ["0.0", "0.1", "1"]
+    assert RULES.recipe(layers).apply(layers, generator=7) is layers
+    normal = init.normal((3, 4), std=0.02, generator=init.Generator(7).fold_in("0.0"))
+    np.testing.assert_array_equal(layers[0][0], normal)
+
+
+def test_what_is_no_tree():
     endless = {"a": np.zeros(3)}
-    endless["b"] = {"c": endless}
+    endless["b"] = {"c": [endless]}
     for use in (RULES.recipe, RULES.recipe({"a": np.zeros(3)}).apply):
         with pytest.raises(InvalidValueError, match="does one hold itself"):
             use({"0": endless} | endless)
-        with pytest.raises(InvalidTypeError, match=r"got 0 for a name: .* pass the module"):
-            use({"h": {0: np.zeros(3)}})
-        with pytest.raises(InvalidTypeError, match=r"'h.w': .* got a list: name what is in it"):
-            use({"h": {"w": [np.zeros(3)]}})
         with pytest.raises(InvalidTypeError, match=r"'w': .* got builtins.NoneType: pass numpy.empty") as error:
             use({"w": None})
         assert "numbainit." not in str(error.value)
@@ -127,6 +143,23 @@ def test_trees_of_jax_come_back_new():
     assert not new["dense"]["bias"].any()
     assert new["n"] is old["n"]  # of NumPy: filled where it is
     assert (np.asarray(old["dense"]["kernel"]) == 1).all()
+
+
+@pytest.mark.full
+def test_trees_of_jax_with_lists_come_back_with_the_same_structure():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    Pair = collections.namedtuple("Pair", ["kernel", "bias"])
+    shapes = [jax.ShapeDtypeStruct(shape, "float32") for shape in ((3, 4), (4,), (2, 2))]
+    tree = {"layers": [Pair(*shapes[:2]), shapes[2:], (), []], "n": (shapes[0],)}
+    made = RULES.recipe(tree).apply(tree, generator=7)
+    assert jax.tree.structure(made) == jax.tree.structure(tree)
+    paths = [path for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
+    want = ["layers.0.0", "layers.0.1", "layers.1.0", "n.0"]
+    assert [len(name.split(".")) for name in want] == [len(path) for path in paths]
+    assert list(RULES.recipe(tree)) == want
+    for name, array in zip(want, jax.tree.leaves(made), strict=True):
+        normal = init.normal(array.shape, std=0.02, generator=init.Generator(7).fold_in(name))
+        np.testing.assert_array_equal(np.asarray(array), normal, err_msg=name)
 
 
 @pytest.mark.full
@@ -172,6 +205,13 @@ def test_modules_of_nnx_are_filled_under_their_paths():
     np.testing.assert_array_equal(np.asarray(model.layers[1].kernel[...]), drawn("layers.1.kernel", (3, 3)))
     assert model.norm.mean[...].tolist() == [0, 0, 0]
     assert (model.dropout.rngs.key[...] == key).all()
+    for state in (nnx.state(nnx.clone(model)), nnx.split(nnx.eval_shape(lambda: Net(nnx.Rngs(0))))[1]):
+        assert RULES.recipe(state) == RULES.recipe(model)
+        assert RULES.recipe(state).apply(state, generator=7) is state
+        np.testing.assert_array_equal(np.asarray(state["layers"][1]["kernel"][...]), drawn("layers.1.kernel", (3, 3)))
+    pure = nnx.to_pure_dict(nnx.state(model, nnx.Param))
+    made = RULES.recipe(pure).apply(pure, generator=8)
+    np.testing.assert_array_equal(np.asarray(made["layers"][1]["kernel"]), drawn("layers.1.kernel", (3, 3), seed=8))
     shapes = nnx.eval_shape(lambda: Net(nnx.Rngs(0)))
     assert RULES.recipe(shapes) == RULES.recipe(model)
     RULES.recipe(shapes).apply(shapes, generator=7)

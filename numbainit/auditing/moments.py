@@ -1,12 +1,10 @@
-"""Pieces → mean, standard deviation, skew, kurtosis and extremes of all their elements, in float64.
-
-Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979; Pebay,
-"Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments", 2008.
-"""
+"""Pieces → mean, standard deviation, skew, kurtosis and extremes of all their elements, in float64."""
 
 import math
 
 import numpy as np
+
+from numbainit.maths.moments import Shape, Spread, merged, merged_shape
 
 _LANES = 1024
 _HEAD = 63  # elements, whose median is the origin of a piece: near its mean, and one of them; so constants are exact
@@ -27,7 +25,7 @@ class Moments:
     """
 
     def __init__(self) -> None:
-        self.count, self.mean, self.m2, self.m3, self.m4 = 0, 0.0, 0.0, 0.0, 0.0
+        self._spread, self._shape = Spread(), Shape()
         self.low, self.high = math.inf, -math.inf
 
     def add(self, values: np.ndarray) -> None:
@@ -56,39 +54,37 @@ class Moments:
 
     def _add_sums(self, n: int, origin: float, means: np.ndarray) -> None:
         """Take in the means of the first four powers of distances from an origin."""
-        d, s2, s3, s4 = (np.float64(mean) for mean in means)
-        self._merge(
-            n,
-            origin + float(d),
-            float(max(s2 - d * d, 0.0) * n),
-            float((s3 - 3 * d * s2 + 2 * d**3) * n),
-            float((s4 - 4 * d * s3 + 6 * d * d * s2 - 3 * d**4) * n),
-        )
+        d, s2, s3, s4 = means.tolist()
+        square = d * d
+        spread = Spread(n, origin + d, max(s2 - square, 0.0) * n)
+        m3 = (s3 - 3 * d * s2 + 2 * square * d) * n
+        shape = Shape(m3, (s4 - 4 * d * s3 + 6 * square * s2 - 3 * square * square) * n)
+        self._shape = merged_shape(self._spread, spread, self._shape, shape)
+        self._spread = merged(self._spread, spread)
 
-    def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
-        before, total = self.count, self.count + n
-        d = np.float64(mean) - self.mean
-        a, b = before / total, n / total
-        self.m4 += float(m4 + d**4 * before * b * (a * a - a * b + b * b) + 6 * d * d * (a * a * m2 + b * b * self.m2))
-        self.m4 += float(4 * d * (a * m3 - b * self.m3))
-        self.m3 += float(m3 + d**3 * before * b * (a - b) + 3 * d * (a * m2 - b * self.m2))
-        self.m2 += float(m2 + d * d * before * b)
-        self.mean += float(d * b)
-        self.count = total
+    @property
+    def count(self) -> int:
+        return self._spread.size
+
+    @property
+    def mean(self) -> float:
+        return self._spread.mean
 
     @property
     def std(self) -> float:
         """Of the population; infinite where squares overflow."""
-        return math.sqrt(self.m2 / self.count) if math.isfinite(self.m2) else math.inf
+        return math.sqrt(self._spread.variance) if math.isfinite(self._spread.m2) else math.inf
 
     @property
     def skew(self) -> float:
         """0 for what is symmetric; NaN for a constant."""
-        known = self.m2 > 0 and math.isfinite(self.m4)
-        return self.m3 / self.count / (self.m2 / self.count) ** 1.5 if known else math.nan
+        return self._shape.m3 / self.count / self._spread.variance**1.5 if self._has_shape else math.nan
 
     @property
     def kurtosis(self) -> float:
         """3 for a normal law; NaN for a constant."""
-        known = self.m2 > 0 and math.isfinite(self.m4)
-        return self.m4 / self.count / (self.m2 / self.count) ** 2 if known else math.nan
+        return self._shape.m4 / self.count / self._spread.variance**2 if self._has_shape else math.nan
+
+    @property
+    def _has_shape(self) -> bool:
+        return self._spread.m2 > 0 and math.isfinite(self._shape.m4)

@@ -6,21 +6,19 @@ few thousand elements, for each of which threads wait for each other: it would t
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from numbainit.maths.moments import Spread, merged
 from numbainit.memory.dtypes import part_of
 from numbainit.targets.cpu.turns import slices
 
 
-@dataclass
 class Moments:
     """Count, mean and standard deviation of all arrays added so far, in float64 whatever their dtype.
 
-    Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979: run by run,
-    each about its first element, so that no copy of an array is made and nothing cancels.
+    Run by run, each about its first element, so that no copy of an array is made and nothing cancels.
 
     Examples
     --------
@@ -33,14 +31,21 @@ class Moments:
     (4, 2.0, 0.5)
     """
 
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0  # the sum of the squared distances from the mean
+    def __init__(self) -> None:
+        self._spread = Spread()
+
+    @property
+    def count(self) -> int:
+        return self._spread.size
+
+    @property
+    def mean(self) -> float:
+        return self._spread.mean
 
     @property
     def std(self) -> float:
         """The standard deviation of the population; NaN for no elements."""
-        return (self.squares / self.count) ** 0.5 if self.count else float("nan")
+        return self._spread.variance**0.5
 
     def add(self, array: np.ndarray) -> None:
         """Take an array's elements in; of complex ones both parts."""
@@ -51,20 +56,13 @@ class Moments:
     def merge(self, other: "Moments") -> None:
         """Take in what another one has counted."""
         if other.count:
-            self._merge(other.count, other.mean, other.squares)
+            self._spread = merged(self._spread, other._spread)
 
     def _add(self, flat: np.ndarray) -> None:
         sums, origins = _sums(flat)
         for origin, (total, squares), size in zip(origins, sums, _sizes(flat.size), strict=True):
             away = total / size
-            self._merge(size, origin + away, max(squares - total * away, 0.0))
-
-    def _merge(self, count: int, mean: float, squares: float) -> None:
-        total = self.count + count
-        distance = mean - self.mean
-        self.squares += squares + distance * distance * self.count * count / total
-        self.mean += distance * count / total
-        self.count = total
+            self._spread = merged(self._spread, Spread(size, origin + away, max(squares - total * away, 0.0)))
 
 
 def _sizes(size: int) -> Iterator[int]:
@@ -81,7 +79,7 @@ def _sums(flat: np.ndarray) -> tuple[list[list[float]], list[float]]:
     if flat.dtype.name == "bfloat16":
         loops.of_bfloats(flat.view(np.uint16), lanes, sums, np.empty(lanes.shape[1], np.uint32))
     elif flat.dtype.itemsize <= 2:
-        loops.of_codes(flat.view(f"u{flat.dtype.itemsize}"), lanes, sums, _values(flat.dtype))
+        loops.of_codes(flat.view(f"u{flat.dtype.itemsize}"), lanes, sums, _values(flat.dtype), np.empty(lanes.shape[1]))
     else:
         loops.of_floats(flat if flat.dtype.kind == "f" else flat.astype(np.float64), lanes, sums)
     return sums.tolist(), flat[::run].astype(np.float64).tolist()

@@ -146,3 +146,12 @@ def is_light(case):
     if dtype in ("float32", "float64", "uint32", "uint64"):
         return parameters in LIGHT_PARAMETERS[law]
     return dtype in ("bfloat16", "complex64")
+
+
+def check_refused(call, error, text):
+    """A call with a generator raises an error of numbainit before it draws."""
+    generator = init.Generator(0)
+    with pytest.raises(error, match=text) as caught:
+        call(generator)
+    assert isinstance(caught.value, init.NumbaInitError)
+    assert generator.draws == 0

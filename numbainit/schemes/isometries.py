@@ -6,7 +6,7 @@ one draw. A target then makes them Haar's.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from numbainit.targets.target import Filling
 from numbainit.weights import laws
 from numbainit.weights.blocks import Block
 from numbainit.weights.layouts import LayoutLike, as_layout, axes_by_kind
+
+Fillings: TypeAlias = Callable[[Any, float], list[Filling]]  # of an array, and what its matrices are multiplied by
 
 
 class Stack(NamedTuple):
@@ -39,11 +41,7 @@ class Stack(NamedTuple):
 def orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
     """``gain`` times Haar-distributed orthonormal columns, or rows if there are fewer, of each matrix alone."""
     check_orthogonal(array.shape, layout)
-    scale = laws.finite("gain", gain, array.dtype)
-    if type(array) is ShardedArray:
-        _of_the_whole(array, "orthogonal_", lambda whole: orthogonal(whole, scale, generator, layout))
-        return
-    run(_haar(_stacks(array, layout), scale), generator)
+    _fill(array, "orthogonal_", gain, generator, lambda whole, scale: _haar(_stacks(whole, layout), scale))
 
 
 def check_orthogonal(shape: Sequence[int], layout: LayoutLike) -> None:
@@ -91,15 +89,19 @@ def _stack(array: Array, layout: LayoutLike, axis: int, parts: int) -> Stack:
     return Stack(array.transpose(order), count, rows)
 
 
-def _of_the_whole(array: ShardedArray, caller: str, fill: Callable[[np.ndarray], None]) -> None:
-    """All elements of an orthogonal matrix depend on each other: the whole is made here, and cut."""
+def _fill(array: Any, caller: str, gain: object, generator: GeneratorLike, fillings: Fillings) -> None:
+    """Make the matrices of an array; of one that is shared out the whole, since all elements depend on each other."""
+    scale = laws.finite("gain", gain, array.dtype)
+    if type(array) is not ShardedArray:
+        run(fillings(array, scale), generator)
+        return
     if isinstance(array.memory, DeviceArray):
         raise InvalidTypeError(
             f"{caller} fills sharded tensors on the CPU only, got one on a GPU: fill a whole tensor, and call "
             "torch.distributed.tensor.distribute_tensor"
         )
     whole = np.empty(array.shape, array.dtype)
-    fill(whole)
+    run(fillings(whole, scale), generator)
     for box in array.shard.boxes:
         cut = tuple(slice(begin, begin + size) for begin, size in zip(box.start, box.shape, strict=True))
         array.memory[box.slices] = whole[cut]
@@ -140,28 +142,26 @@ def check_kernel(shape: Sequence[int], layout: LayoutLike) -> None:
 def delta_orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
     """Orthogonal matrices at the centre of the receptive field, zeros elsewhere."""
     check_kernel(array.shape, layout)
-    scale = laws.finite("gain", gain, array.dtype)
-    if type(array) is ShardedArray:
-        _of_the_whole(array, "delta_orthogonal_", lambda whole: delta_orthogonal(whole, scale, generator, layout))
-        return
+    _fill(array, "delta_orthogonal_", gain, generator, lambda whole, scale: _at_centre(whole, scale, layout))
+
+
+def _at_centre(array: Array, scale: float, layout: LayoutLike) -> list[Filling]:
     target, (_, _, _, receptive) = choose(array), axes_by_kind(layout, array.ndim)
-    fillings: list[Filling] = []
+    fillings: list[Filling] = [lambda stream: target.constant(array, 0.0)]
     if array.size:
         centre = [(size - 1) // 2 if axis in receptive else 0 for axis, size in enumerate(array.shape)]
         shape = [1 if axis in receptive else size for axis, size in enumerate(array.shape)]
-        fillings = _haar(_stacks(view_at(array, centre, shape, array.strides), layout), scale)
-    run([lambda stream: target.constant(array, 0.0), *fillings], generator)
+        fillings += _haar(_stacks(view_at(array, centre, shape, array.strides), layout), scale)
+    return fillings
 
 
 def convolution_orthogonal(array: Array, gain: float, generator: GeneratorLike, layout: LayoutLike) -> None:
     """Kernels whose convolution keeps the norm of its input."""
     check_kernel(array.shape, layout)
-    scale = laws.finite("gain", gain, array.dtype)
-    if type(array) is ShardedArray:
-        _of_the_whole(
-            array, "convolution_orthogonal_", lambda whole: convolution_orthogonal(whole, scale, generator, layout)
-        )
-        return
+    _fill(array, "convolution_orthogonal_", gain, generator, lambda whole, scale: _convolutions(whole, scale, layout))
+
+
+def _convolutions(array: Array, scale: float, layout: LayoutLike) -> list[Filling]:
     stacks = _stacks(array, layout) if array.size else []
     _, _, _, receptive = axes_by_kind(layout, array.ndim)
     sizes = [array.shape[axis] for axis in receptive]
@@ -179,7 +179,7 @@ def convolution_orthogonal(array: Array, gain: float, generator: GeneratorLike, 
             values = np.moveaxis(values, -1, 2)
             write((), values.reshape(stack.weights.shape))
 
-    run([make], generator)
+    return [make]
 
 
 def _factors(

@@ -64,6 +64,8 @@ def test_all_is_what_is_public():
     helpers = {"_calculate_fan_in_and_fan_out", "_calculate_correct_fan"}  # private in torch, and imported by others
     assert set(init.__all__) == public | helpers
     assert len(init.__all__) == len(set(init.__all__))
+    modules = [one for name in dir(init) if isinstance(one := getattr(init, name), types.ModuleType)]
+    assert {one.__name__.partition(".")[0] for one in modules} == {"numbainit"}
 
 
 def test_all_is_sorted():

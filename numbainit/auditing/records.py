@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@dataclass
+@dataclass(repr=False)
 class Audit:
     """What was found of a checkpoint.
 
@@ -103,6 +103,9 @@ class Audit:
     expect: str | None = None
     family: float = 1e-3
     missing: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Audit of {printable(self.source)}: {self.line}>"
 
     @property
     def verdict(self) -> str:

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flow:
     """Figures of a signal, one for each layer, in the order of ``layer``; of all elements of a batch.
 
@@ -28,6 +28,15 @@ class Flow:
     mean: np.ndarray
     dead: np.ndarray
     overflow: np.ndarray
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all figures are the same; NaN is NaN."""
+        if not isinstance(other, Flow):
+            return NotImplemented
+        pairs = ((getattr(self, one.name), getattr(other, one.name)) for one in fields(self))
+        return all(np.array_equal(*pair, equal_nan=True) for pair in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def as_list(self) -> list[dict[str, Any]]:
         """One dict a layer; what is not finite is None, as JSON wants it."""

@@ -7,7 +7,7 @@ from numbainit.propagation.flows import Flow
 from numbainit.propagation.verdicts import verdict
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Propagation:
     """What became of a signal.
 
@@ -27,6 +27,9 @@ class Propagation:
     backward: Flow | None
     label: str
     names: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Propagation of {self.label}: {self.verdict}>"
 
     @property
     def verdict(self) -> str:

@@ -7,7 +7,7 @@ What these cannot say it can describe, but not make.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
 from numbainit.generator import GeneratorLike, as_generator, default_generator
@@ -25,6 +25,7 @@ from numbainit.recipes.trees import check_kept
 from numbainit.recipes.written import weight_from_dict, weight_to_dict
 
 FORMAT = "numbainit-recipe-1"
+T = TypeVar("T")
 
 
 class Recipe(Mapping[str, Weight]):
@@ -118,7 +119,7 @@ class Recipe(Mapping[str, Weight]):
         pairs = {name: (self.get(name), other.get(name)) for name in names}
         return Difference({name: pair for name, pair in pairs.items() if not are_alike(*pair, rtol)})
 
-    def apply(self, target: Any, generator: GeneratorLike = 0, ignore: Iterable[str] = ()) -> Any:
+    def apply(self, target: T, generator: GeneratorLike = 0, ignore: Iterable[str] = ()) -> T:
         """Fill arrays in place, each with the values of its name.
 
         Parameters
@@ -157,7 +158,8 @@ class Recipe(Mapping[str, Weight]):
         plan = each_once(zip(chosen, self._memories(chosen), strict=True))
         root = default_generator.spawn(1)[0] if generator is None else as_generator(generator)
         make_all([job(self._of(one), self[self._of(one)], one) for one in plan], root, self)
-        return holding.result()
+        filled: T = holding.result()
+        return filled
 
     def _of(self, held: Held) -> str:
         """The name whose values a tensor gets."""

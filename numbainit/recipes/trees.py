@@ -27,10 +27,9 @@ def _not_endless(caller: str) -> Iterator[None]:
 
 
 def is_tree(target: Any) -> bool:
-    """Whether this is a mapping, or a list of what has no names of its own: of mappings, of lists, of arrays."""
+    """Whether this is a mapping, or a list of mappings and lists; one of arrays alone has lost their names."""
     first = target[0] if isinstance(target, (list, tuple)) and target else None
-    is_part = isinstance(first, (Mapping, list, tuple)) or hasattr(first, "shape")
-    return isinstance(target, Mapping) or (is_part and getattr(first, "name", None) is None)
+    return isinstance(target, Mapping) or (_is_inner(first) and not hasattr(first, "name"))
 
 
 def of_tree(target: Any, caller: str) -> Holding:

@@ -43,6 +43,7 @@ def test_what_init_has_made_is_exact(make, words):
         f"bit for bit, {words[words.index('--init') + 1] if '--init' in words else 'normal'}, seed 7"
     )
     assert {one.verdict for one in audit.tensors} == {"exact"}
+    assert repr(audit) == f"<Audit of {audit.source}: {audit.line}>"
 
 
 @pytest.mark.parametrize("place", [(0, 0), (53, 11), (95, 63)])

@@ -53,6 +53,15 @@ def test_fan_in_is_flat_forward_and_fan_out_backward():
     np.testing.assert_allclose(by_out.forward.std, expected, rtol=0.15)
 
 
+def test_results_compare_by_their_figures_and_print_as_one_line():
+    found, again = (propagate([16] * 4, "normal", "linear", std=std, generator=7) for std in (1.0, 1.0))
+    overflowing = [propagate([256] * 41, "normal", "linear", std=1.0) for _ in range(2)]  # it has NaN
+    assert found == again
+    assert overflowing[0] == overflowing[1]
+    assert found != propagate([16] * 4, "normal", "linear", std=1.0, generator=8)
+    assert repr(found) == f"<Propagation of {found.label}: {found.verdict}>"
+
+
 def test_an_exact_gain_is_a_fixed_point_of_the_preactivations():
     for name in ("gelu", "silu", "mish", "softplus"):
         gain = init.exact_gain(name)

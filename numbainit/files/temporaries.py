@@ -40,19 +40,25 @@ class Closing:
 
 
 @contextlib.contextmanager
+def closed(file: BinaryIO) -> Iterator[BinaryIO]:
+    """A file that is closed on leaving; after an exception without another one."""
+    try:
+        yield file
+        file.close()
+    except BaseException:
+        with contextlib.suppress(OSError):  # the same again, for what is still held
+            file.close()
+        raise
+
+
+@contextlib.contextmanager
 def replacing(output: Path) -> Iterator[BinaryIO]:
     """A new file to write; it takes the place of the output on leaving, unless by an exception, which removes it."""
     remove_dead(output)
     path, descriptor = _new_file(output)
     try:
-        file = open(descriptor, "wb", buffering=BUFFER, closefd=False)  # noqa: SIM115
-        try:
+        with closed(open(descriptor, "wb", buffering=BUFFER, closefd=False)) as file:
             yield file
-            file.close()
-        except BaseException:
-            with contextlib.suppress(OSError):  # the same again, for what is still held
-                file.close()
-            raise
         os.fsync(descriptor)
         if fcntl is None:  # Windows, which renames no open file
             os.close(descriptor)

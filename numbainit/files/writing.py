@@ -138,11 +138,5 @@ def _stream(output: Output) -> Iterator[Any]:
     if output.is_standard_output and sys.stdout is not None:
         sys.stdout.flush()
     target = output.path if output.descriptor is None else os.dup(output.descriptor)
-    file = open(target, "wb", buffering=temporaries.BUFFER)  # noqa: SIM115
-    try:
+    with temporaries.closed(open(target, "wb", buffering=temporaries.BUFFER)) as file:
         yield file
-        file.close()
-    except BaseException:
-        with contextlib.suppress(OSError):  # the same again, for what is still held
-            file.close()
-        raise

@@ -12,11 +12,11 @@ import numpy as np
 from numbainit.memory.device import DeviceArray
 
 _MOST_WORK = 1_000_000  # candidates that NumPy tries for a pair of arrays: some milliseconds
-_MOST_OPEN = 1_000  # arrays that one reaches into
+_MOST_REACHING = 1_000  # arrays into the bounds of another one
 
 
 def two_that_share(arrays: Sequence[Any]) -> tuple[int, int] | None:
-    """The places of two arrays that have an element in common, the earlier one first.
+    """The indices of two arrays that have an element in common, the earlier one first.
 
     Each is an array of NumPy or on a GPU, without an axis of length 0.
 
@@ -28,13 +28,13 @@ def two_that_share(arrays: Sequence[Any]) -> tuple[int, int] | None:
     >>> two_that_share([a[1:], a[0], a[:2]]), two_that_share([a[:, ::2], a[:, 1::2]])
     ((1, 2), None)
     """
-    open_: list[tuple[int, int]] = []  # the ends of arrays that have begun, and their places
-    for start, end, place in sorted((*_bounds(array), place) for place, array in enumerate(arrays)):
-        open_ = [one for one in open_ if one[0] > start]
-        for _, other in open_:
-            if len(open_) > _MOST_OPEN or _share(arrays[other], arrays[place]):
-                return min(other, place), max(other, place)
-        open_.append((end, place))
+    reaching: list[tuple[int, int]] = []  # the ends of arrays that begin before this one, and their indices
+    for start, end, index in sorted((*_bounds(array), index) for index, array in enumerate(arrays)):
+        reaching = [one for one in reaching if one[0] > start]
+        for _, other in reaching:
+            if len(reaching) > _MOST_REACHING or _share(arrays[other], arrays[index]):
+                return min(other, index), max(other, index)
+        reaching.append((end, index))
     return None
 
 

@@ -29,7 +29,7 @@ def each_once(tensors: Iterable[tuple[Held, Any]]) -> list[Held]:
     names, arrays = zip(*in_place.values(), strict=True) if in_place else ((), ())
     pair = two_that_share(arrays)
     if pair is not None:
-        first, second = (names[place] for place in pair)
+        first, second = (names[index] for index in pair)
         raise InvalidValueError(
             f"{first!r} and {second!r} share memory, and are different views of it: one would be written over the "
             "other; pass one of them, or a copy"

@@ -129,7 +129,15 @@ def make(
     wide = np.empty(maker.sizes, np.float32 if small else dtype)
     if not weight.is_whole:
         _copy(array, wide)
-    for step in weight.steps:
+    _make_steps(weight.steps, maker, wide, root, others)
+    _copy(wide, array)
+
+
+def _make_steps(
+    steps: Iterable[Step], maker: "_Maker", wide: np.ndarray, root: Generator, others: Mapping[str, Weight]
+) -> None:
+    """All steps, one after the other, in memory that holds what comes between them."""
+    for step in steps:
         if isinstance(step, Fill):
             maker.fill(step, wide, wide.dtype)
         elif (part := maker.part(step.part, wide)) is None:
@@ -138,7 +146,6 @@ def make(
             CHANGES[step.name](part, wide.dtype.type(step.number), out=part)
         else:
             _compute(step, part, root, others)
-    _copy(wide, array)
 
 
 def _compute(step: Formula, part: np.ndarray, root: Generator, others: Mapping[str, Weight]) -> None:

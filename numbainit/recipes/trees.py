@@ -15,7 +15,7 @@ from numbainit.memory.arrays import described
 from numbainit.memory.libraries import library_of, torch_of
 from numbainit.recipes.tensors import Held, Holding, tensor_of
 
-_Path = tuple[Any, ...]  # of keys of mappings and places in lists
+_Path = tuple[Any, ...]  # of keys of mappings and indices of lists
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def _is_inner(value: Any) -> bool:
 
 
 def _children(tree: Any) -> Iterable[tuple[Any, Any]]:
-    """What is in a mapping by its keys, in a list by its places."""
+    """What is in a mapping by its keys, in a list by its indices."""
     if isinstance(tree, Mapping):
         return tree.items()
     return enumerate(tree) if isinstance(tree, (list, tuple)) else ()

@@ -66,7 +66,7 @@ def test_a_long_array_shares_with_what_comes_late():
 def test_what_is_too_much_work_counts_as_sharing(monkeypatch):
     memory = np.empty((64, 40), "f4")
     columns = [memory[:, column] for column in range(40)]
-    monkeypatch.setattr(sharing, "_MOST_OPEN", 20)
+    monkeypatch.setattr(sharing, "_MOST_REACHING", 20)
     assert two_that_share(columns) == (0, 21)
     monkeypatch.setattr(sharing, "_MOST_WORK", 0)
     assert two_that_share([memory[::2, ::3], memory[1::3, 1::2]]) == (0, 1)

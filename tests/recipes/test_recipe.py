@@ -184,7 +184,7 @@ def test_what_cannot_be_made_is_refused_before_anything_is_written():
         recipe.apply([first])
     with pytest.raises(init.InvalidTypeError, match="ignore holds names"):
         recipe.apply({}, ignore="dt")
-    with pytest.raises(init.InvalidTypeError, match="'bias.0': apply"):
+    with pytest.raises(init.InvalidTypeError, match=r"'bias.0': apply"):
         recipe.apply({"layers.0.weight": first, "bias": [0, 0, 0, 0]})
 
 

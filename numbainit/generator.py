@@ -282,7 +282,9 @@ class _Forks:
     def after_in_child(self) -> None:
         global _lock
         _lock = threading.RLock()
-        child = Generator._unseeded()
+        child, of_worker = Generator._unseeded(), seed_of_worker()
+        if self.seeded is None and of_worker is not None:  # a worker forked: torch's seed is the worker's alone
+            self.seeded = seeded(of_worker)[1]
         if self.seeded is not None:
             self.seeded = folded(self.seeded, f"fork {self.count}")
             child = Generator.from_key(*self.seeded)

@@ -197,6 +197,27 @@ class TestDataLoader:
         assert len({*found[0], *found[1]}) == 16
         assert python(code) == found
 
+    @pytest.mark.parametrize("seed", ["torch.manual_seed(3)", "init.manual_seed(7)"])
+    def test_a_pool_inside_of_a_worker(self, seed):
+        """torch's seed is the worker's: what it forks does not repeat the worker, or a sibling."""
+        code = (
+            LOADER
+            + f"""
+class Forking(Values):
+    def __len__(self):
+        return 4
+    def __getitem__(self, index):
+        return torch.tensor([value(), child(value), child(value), value()], dtype=torch.float64)
+
+{seed}
+loader = DataLoader(Forking(), num_workers=2, multiprocessing_context="fork")
+print(json.dumps([value for _ in range(2) for batch in loader for value in batch.flatten().tolist()]))
+"""
+        )
+        found = python(code)
+        assert len(set(found)) == 32
+        assert python(code) == found
+
     def test_not_seeded(self):
         code = LOADER + "print(json.dumps(epochs()))"
         first, second = python(code), python(code)

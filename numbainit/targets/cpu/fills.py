@@ -12,7 +12,7 @@ import numpy as np
 from numbainit.generator import Stream
 from numbainit.memory.dtypes import made_for, part_of
 from numbainit.targets.cpu import launch
-from numbainit.targets.cpu.turns import PIECE, parts, slices, turns
+from numbainit.targets.cpu.turns import parts, slices, turns
 from numbainit.targets.cpu.views import as_bytes, as_parts, is_regular, strided, window
 from numbainit.targets.target import Filling, Writing, nothing
 from numbainit.targets.whole import whole
@@ -23,6 +23,7 @@ _WORD = np.dtype("uint32")
 _SCRATCH = 1 << 16  # elements of scratch
 _MOST_COLUMNS = 1 << 22  # of a sparse matrix that are walked down at a time
 _PAGE = 1 << 10  # elements: one in each page of memory
+_TIMES_NORMAL = 4  # that a sparse matrix may take, whatever its order
 _FEW = 256  # columns, of which a row takes a strip as long as a row of one
 
 
@@ -111,7 +112,7 @@ def filling_sparse(matrix: np.ndarray, zeros: int, law: Law, block: Block) -> Fi
         _touch(matrix)
         left = np.full(columns, zeros, np.uint32)
         run, at_first = launch.how_to_run(matrix.size)
-        for row, count in turns(rows, at_first // max(columns, _FEW)):
+        for row, count in turns(rows, at_first // (_TIMES_NORMAL * max(columns, _FEW))):
             numbers = np.array((*stream, *given, left.ctypes.data, row, row + count), np.int64)
             run(tasks.address("sparse"), memory, law.packed, numbers, 0, strips)
 
@@ -155,10 +156,8 @@ def writing(array: np.ndarray) -> Writing:
 
 def constant(array: np.ndarray, value: complex) -> None:
     """Write one value everywhere; ml_dtypes' own assignment takes no notice of the byte order."""
-    if array.size > PIECE:
-        for part in parts(array):
-            constant(part, value)
-    elif array.dtype.isnative:
-        array.fill(value)
-    else:
-        array[...] = np.full(1, value, array.dtype.newbyteorder("="))
+    for part in parts(array):
+        if array.dtype.isnative:
+            part.fill(value)
+        else:
+            part[...] = np.full(1, value, array.dtype.newbyteorder("="))

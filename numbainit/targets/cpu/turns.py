@@ -13,6 +13,7 @@ import numpy as np
 TURN = 0.05  # seconds
 FIRST = 1 << 23  # elements a thread of the first turn, of which nothing is known yet: some milliseconds, with luck
 _MOST_GROWTH, _LEAST_GROWTH = 8.0, 0.25
+_WORD_BYTES = 4
 PIECE = 1 << 22  # elements that NumPy is given at a time
 
 
@@ -36,11 +37,19 @@ def slices(length: int, width: int = 1) -> Iterator[slice]:
 
 
 def parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Views that together are the array, each small enough to be dealt with at a time."""
-    if array.size <= PIECE:
+    """Views that together are the array, each small enough to be dealt with at a time, as is the memory in between."""
+    reach = array.size
+    if not array.flags.forc and reach:
+        reach = max(reach, sum(map(_span, array.shape, array.strides)) // _WORD_BYTES)
+    if reach <= PIECE:
         yield array
         return
     axis = max((axis for axis in range(array.ndim) if array.shape[axis] > 1), key=lambda axis: abs(array.strides[axis]))
     lead = (slice(None),) * axis
-    for part in slices(array.shape[axis], array.size // array.shape[axis]):
+    for part in slices(array.shape[axis], -(-reach // array.shape[axis])):
         yield from parts(array[*lead, part])
+
+
+def _span(size: int, stride: int) -> int:
+    """The bytes from the first element along an axis to its last."""
+    return (size - 1) * abs(stride)

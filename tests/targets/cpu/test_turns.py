@@ -89,6 +89,17 @@ def test_orthogonal_in_parts(shape, dtype, monkeypatch):
     assert np.allclose(found.astype("c8"), wanted.astype("c8"), atol=1e-5 if dtype != "bfloat16" else 1e-2)
 
 
+def test_parts_count_the_memory_that_gaps_lie_in():
+    """Of elements on pages of their own, few are dealt with at a time."""
+    memory = np.zeros((1 << 16, 1024), "u1")  # zeros are not found before they are written
+    array = memory[:, ::512]
+    found = [part.size for part in turns.parts(array)]
+    assert sum(found) == array.size
+    assert 2 < max(found) * 512 <= turns.PIECE * 4 + 1024
+    for one in (np.zeros(9), np.zeros(()), np.zeros((0, 5))[:, ::2], array[:9]):
+        assert [part is one for part in turns.parts(one)] == [True]
+
+
 # ---- signals ----
 
 

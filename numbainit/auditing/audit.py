@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,7 @@ from numbainit.errors import InvalidTypeError, InvalidValueError, shown
 from numbainit.files.reading.source import open_stored
 from numbainit.files.reading.stored import Collection, Stored
 from numbainit.recipes import Weight
+from numbainit.targets.cpu.runs import pool
 
 EXPECTATIONS = ("trained", "exact")
 _FAMILY = 1e-3
@@ -112,8 +112,9 @@ class _Task:
     def run(self) -> list[Record]:
         """The largest first, so that threads end together; the records in the order of the checkpoint."""
         order = sorted(self.found.tensors.values(), key=lambda stored: -stored.nbytes)
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            records = dict(zip((stored.name for stored in order), pool.map(self.record, order), strict=True))
+        with pool(min(_THREADS, os.cpu_count() or 1)) as workers:
+            waiting = {stored.name: workers.submit(self.record, stored) for stored in order}
+            records = {name: record.result() for name, record in waiting.items()}
         return [records[name] for name in self.found.tensors]
 
     def record(self, stored: Stored) -> Record:

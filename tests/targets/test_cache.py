@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import numbainit
+from cases import thinned
 from numbainit.targets import kept
 
 CODE = """
@@ -307,6 +308,35 @@ def run(code, cwd, **environment):
 
 
 # ---- no compiler ----
+
+
+_REFUSED = [("NUMBA_THREADING_LAYER", "nonsense", 1), ("NUMBA_NUM_THREADS", "0", 0), ("NUMBA_NUM_THREADS", "-1", 0)]
+
+
+@pytest.mark.parametrize("setting", thinned(_REFUSED, _REFUSED[:1]))
+def test_what_numba_refuses_is_an_error_before_anything_is_drawn(setting):
+    """Small fills need no threads, and so no layer."""
+    code = """
+import json
+import numpy as np, numbainit as init
+g, said = init.Generator(0), []
+def attempt(fill, *shape):
+    array = np.full(shape, 7.0, "f4")
+    try:
+        fill(array)
+    except init.CompilerError as error:
+        said.append(str(error))
+        assert (array == 7).all()
+attempt(lambda array: init.normal_(array, generator=g), 8)
+attempt(lambda array: init.normal_(array, generator=g), 1000, 1000)
+attempt(lambda array: init.sparse_(array, 0.3, generator=g), 1000, 1000)
+print(json.dumps([g.draws, said]))
+"""
+    variable, value, draws = setting
+    found, said = run(code, cwd=Path(numbainit.__file__).parents[1], **{variable: value})
+    assert found == draws
+    assert len(said) == 3 - draws
+    assert all("Numba cannot start its threads: " in one and len(one) < 250 for one in said)
 
 
 def test_without_a_compiler_nothing_is_drawn():

@@ -5,6 +5,7 @@ What is compiled, and Numba with it, is imported at the first launch: ``import n
 
 import contextlib
 import functools
+import importlib
 import itertools
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from numbainit.errors import CompilerError
 from numbainit.generator import Stream
 from numbainit.targets.cpu.quota import most_threads
 from numbainit.targets.cpu.turns import FIRST, turns
@@ -63,10 +65,16 @@ if hasattr(os, "register_at_fork"):
 
 @functools.cache
 def kernels() -> Kernels:
-    """What is compiled for the CPU."""
-    with whole():
+    """What is compiled for the CPU: loaded in steps of 0.2 s at most, between which signals are heard."""
+    with whole(), _started():
         from numba import get_num_threads
+    with whole():
+        importlib.import_module("scipy.linalg.cython_blas")  # half of what Numba loads in the next step
+    with whole():
+        from numba.core.registry import cpu_target
 
+        cpu_target.target_context.refresh()
+    with whole():
         from numbainit.targets.cpu import loops, tasks
         from numbainit.targets.cpu.vectors import functions
 
@@ -77,9 +85,22 @@ def kernels() -> Kernels:
 def threads() -> int:
     """How many threads a fill runs on: as Numba is set for the calling thread, if the container allows that."""
     kernels()
-    count: int = _threads.count()
+    with _started():
+        count: int = _threads.count()
     most = most_threads()
     return count if most is None else min(count, most)
+
+
+@contextlib.contextmanager
+def _started() -> Iterator[None]:
+    """What Numba says of its own variables becomes an error for a user."""
+    try:
+        yield
+    except ValueError as error:
+        text = " ".join(str(error).split())[:300]
+        raise CompilerError(
+            f"Numba cannot start its threads: {text}: correct NUMBA_NUM_THREADS or NUMBA_THREADING_LAYER"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -88,7 +109,8 @@ def limited(count: int) -> Iterator[None]:
     kernels()
     from numba import set_num_threads
 
-    before = _threads.count()
+    with _started():
+        before = _threads.count()
     set_num_threads(count)
     try:
         yield
@@ -99,6 +121,7 @@ def limited(count: int) -> Iterator[None]:
 def doing(task: str, items: int, size: int, memory: np.ndarray, numbers: np.ndarray, given: tuple[int, ...]) -> Filling:
     """What does all items of a task that fills so many elements; ``given`` is what the task is given after a stream."""
     address = kernels().tasks.address(task)
+    how_to_run(size)  # what can fail there does so before a draw is taken
 
     def launch(stream: Stream) -> None:
         arguments = address, memory, numbers, np.array(stream + given, np.int64)

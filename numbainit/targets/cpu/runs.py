@@ -5,10 +5,12 @@ fills alone, and what is larger is done by itself, by all threads.
 """
 
 import collections
-import concurrent.futures
 import contextlib
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeAlias, TypeVar
 
 from numbainit.targets.cpu import launch
 
@@ -66,14 +68,14 @@ def do(
     ``work`` has one of the ``spare`` to itself until that was taken. A run that ``is_alone`` it does on the calling
     thread, with none, when no other is on its way. An exception of a function, or of a signal's handler, ends all.
     """
-    waiting: collections.deque[tuple[list[T], S, concurrent.futures.Future]] = collections.deque()
+    waiting: collections.deque[tuple[list[T], S, Future]] = collections.deque()
 
     def take_first() -> None:
         run, own, future = waiting.popleft()
         take(run, future.result())
         spare.append(own)
 
-    with _pool(threads) as pool:
+    with pool(threads) as workers:
         for run in runs:
             alone = is_alone(run)
             while waiting and (alone or not spare):
@@ -82,16 +84,71 @@ def do(
                 take(run, work(run, None))
                 continue
             own = spare.pop()
-            waiting.append((run, own, pool.submit(work, run, own)))
+            waiting.append((run, own, workers.submit(work, run, own)))
         while waiting:
             take_first()
 
 
 @contextlib.contextmanager
-def _pool(threads: int) -> Iterator[concurrent.futures.Executor]:
+def pool(threads: int) -> Iterator["Pool"]:
     """Threads; what they have not begun when something fails is left."""
-    pool = concurrent.futures.ThreadPoolExecutor(threads, "numbainit-fill")
+    found = Pool(threads)
     try:
-        yield pool
+        yield found
     finally:
-        pool.shutdown(cancel_futures=True)
+        found.end()
+
+
+_Job: TypeAlias = tuple[Future, Callable[..., Any], tuple]
+
+
+class Pool:
+    """As many threads as there are jobs, at most ``most``, and no more than the system starts.
+
+    Python's own pool loses a job whose thread cannot be started. Here those that there are do it, or the calling one.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._threads: list[threading.Thread] = []
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
+        """What comes out of a call, when it is there."""
+        if len(self._threads) < self._most:
+            self._start()
+        future: Future = Future()
+        if self._threads:
+            self._jobs.put((future, work, arguments))
+        else:
+            future.set_result(work(*arguments))
+        return future
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name="numbainit-fill", daemon=True)
+        try:
+            thread.start()
+            self._threads.append(thread)
+        except RuntimeError:  # no more are allowed, or the interpreter ends
+            self._most = len(self._threads)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            _do(*job)
+
+    def end(self) -> None:
+        """Wait for what was begun; the rest is left."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait()
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+def _do(future: Future, work: Callable[..., Any], arguments: tuple) -> None:
+    try:
+        future.set_result(work(*arguments))
+    except BaseException as error:  # which who waits for the result gets
+        future.set_exception(error)

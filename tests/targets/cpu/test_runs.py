@@ -39,6 +39,30 @@ def test_what_is_alone_is_done_here_with_nothing_else_on_its_way():
     assert {*map(id, spare)} == {*map(id, own)}
 
 
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_where_few_threads_or_none_can_be_started(monkeypatch, allowed):
+    """All is done, in order, by those that there are, or here."""
+    start, here = threading.Thread.start, threading.get_ident()
+    started, done_by, taken = [], set(), []
+
+    def start_some(thread):
+        if len(started) == allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    def work(run, own):
+        done_by.add(threading.get_ident())
+        return -run[0]
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    runs.do(
+        [[job] for job in range(50)], lambda run: False, work, lambda run, x: taken.append(x), runs.spare(object, 4), 4
+    )
+    assert taken == [-job for job in range(50)]
+    assert done_by == {here} if not allowed else here not in done_by
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_error_ends_all(error):
     done = []

@@ -116,6 +116,8 @@ def _in_turn(generators: list[Generator]) -> Iterator[np.ndarray]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if sys.stdout is None:
+        raise InvalidValueError("the standard output is closed; redirect it: numbainit bits ... | program, or > file")
     if sys.stdout.isatty():
         raise InvalidValueError("these are raw bytes, and this is a terminal: numbainit bits ... | program, or > file")
     output = sys.stdout.fileno()
@@ -134,24 +136,49 @@ def _write(output: int, words: Iterator[np.ndarray], limit: int | None) -> None:
     def drain() -> None:
         while (data := waiting.get()) is not None:
             try:
-                while data and not failures:
-                    data = data[os.write(output, data) :]
+                if not failures:
+                    _write_all(output, data)
             except OSError as error:
                 failures.append(error)
 
+    pieces = _first(words, limit)
     writer = threading.Thread(target=drain, daemon=True)
-    writer.start()
-    left = limit
     try:
-        while (left is None or left > 0) and not failures:
-            data = next(words).astype("<u4", copy=False).view(np.uint8).data[:left]
+        writer.start()
+    except RuntimeError:  # no more are allowed
+        for data in pieces:
+            _write_all(output, data)
+        return
+    try:
+        for data in pieces:
             waiting.put(data)
-            left = None if left is None else left - len(data)
-    finally:
+            if failures:
+                break
         waiting.put(None)
-    writer.join()
+        writer.join()
+    except BaseException as error:  # of a signal, perhaps: then nobody waits for a reader that does not read
+        failures.append(OSError(f"given up: {error}"))
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting.get_nowait()
+        waiting.put(None)
+        raise
     if failures:
         raise failures[0]
+
+
+def _first(words: Iterator[np.ndarray], limit: int | None) -> Iterator[memoryview]:
+    """The bytes of chunks, lowest first, until there are so many."""
+    left = limit
+    while left is None or left > 0:
+        data = next(words).astype("<u4", copy=False).view(np.uint8).data[:left]
+        yield data
+        left = None if left is None else left - len(data)
+
+
+def _write_all(output: int, data: memoryview) -> None:
+    while data:
+        data = data[os.write(output, data) :]
 
 
 def _enlarge(output: int) -> None:

@@ -16,7 +16,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 try:
     import fcntl
@@ -40,14 +40,17 @@ class Closing:
 
 
 @contextlib.contextmanager
-def closed(file: BinaryIO) -> Iterator[BinaryIO]:
-    """A file that is closed on leaving; after an exception without another one."""
+def closed(file: Any) -> Iterator[BinaryIO]:
+    """A file that is closed on leaving; after an exception without what it still holds.
+
+    That would be refused again, or wait for a reader that does not read.
+    """
     try:
         yield file
         file.close()
     except BaseException:
-        with contextlib.suppress(OSError):  # the same again, for what is still held
-            file.close()
+        with contextlib.suppress(OSError):
+            file.raw.close()
         raise
 
 

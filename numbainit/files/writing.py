@@ -106,6 +106,8 @@ def write(
         all_runs = runs(form.order, dict.fromkeys(whole_only, False))
         fill_and_write(all_runs, fill, take_and_see, None if put is None else put_named)
         with named():
+            if synced is not None and when_whole is not _nothing:
+                synced.finish()
             when_whole()
             stack.close()
 
@@ -114,7 +116,7 @@ class _Synced:
     """A file that the disk begins with while the rest of it is filled: little is left for the end."""
 
     def __init__(self, file: io.BufferedWriter) -> None:
-        self._descriptor, self._waiting = file.fileno(), 0
+        self._file, self._descriptor, self._waiting = file, file.fileno(), 0
 
     def add(self, size: int) -> None:
         """So many bytes were written."""
@@ -122,6 +124,11 @@ class _Synced:
         if self._waiting >= _BEGIN_TO_SYNC:
             self._waiting = 0
             temporaries.begin_to_sync(self._descriptor)
+
+    def finish(self) -> None:
+        """Wait for the disk, before anybody else may have to wait for this file to take its name."""
+        self._file.flush()
+        os.fsync(self._descriptor)
 
 
 def _opened(output: Output) -> AbstractContextManager[Any]:

@@ -1,8 +1,12 @@
 """``numbainit bits`` → the words of a seed, in each order, as many as are asked for; a reader may leave."""
 
 import io
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -80,6 +84,38 @@ def test_a_reader_that_leaves_ends_it_quietly():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_a_closed_output_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["bits", "--seed", "7"]) == 2
+    assert "is closed; redirect it" in capsys.readouterr().err
+
+
+def test_where_no_thread_can_be_started(monkeypatch, tmp_path):
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with (tmp_path / "words").open("wb") as output:
+        bits._write(output.fileno(), bits.chunks(7), 1001)
+    assert (tmp_path / "words").read_bytes() == init.bits(251, generator=7).astype("<u4").tobytes()[:1001]
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.name != "posix", reason="this platform has no signals to send")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_does_not_wait_for_a_reader_that_does_not_read(number):
+    code = (
+        "import signal; from numbainit.command.cli import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler); run()"  # whatever the parent ignores
+    )
+    command = [sys.executable, "-c", code, "bits", "--seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(8)
+        time.sleep(0.5)  # the pipe is full by then, or will be
+        process.send_signal(number)
+        assert process.wait(timeout=300) == 128 + number
 
 
 def test_a_terminal_is_spared(monkeypatch, capsys):

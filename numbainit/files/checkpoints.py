@@ -17,7 +17,7 @@ from numbainit.errors import InvalidValueError
 from numbainit.files import failures, manifests, temporaries
 from numbainit.files.filling import Fill
 from numbainit.files.outputs import Kind, Output
-from numbainit.files.pieces import Piece
+from numbainit.files.pieces import Part, Piece
 from numbainit.files.safetensors import Safetensors
 from numbainit.files.sharded import INDEX, Shard, index
 from numbainit.files.writing import See, write
@@ -82,8 +82,7 @@ class Checkpoint:
                 missing.append(shard)
         if missing:
             sizes = [self._forms[shard.file].size for shard in missing]
-            place = self.folder if self.folder.is_dir() else self.folder.parent
-            failures.check_room(place, max(sizes), together=sum(sizes))
+            failures.check_room(self.folder, max(sizes), together=sum(sizes))
         return missing, wrong
 
     def _check_folder(self) -> None:
@@ -107,13 +106,17 @@ class Checkpoint:
         parts = {shard.file: shard.parts for shard in self.shards}
         others = [name for name in there if name in self.names and name not in parts]
         for name in [*parts, *others[:1]]:  # each was compared with one that was there before it
-            facts = manifests.read(self.folder / name)
-            found = facts and manifests.difference(facts, self.metadata, parts.get(name))
-            if found:
-                raise InvalidValueError(
-                    f"{self.folder} holds another checkpoint ({manifests.path_of(Path(name))}): {found}; ask for the "
-                    "same, remove what is there, or name another folder"
-                )
+            self._check_made(name, parts.get(name))
+
+    def _check_made(self, name: str, parts: list[Part] | None) -> None:
+        """Raise if a file of this name is there, or on its way, and its values come about in another way."""
+        facts = manifests.read(self.folder / name)
+        found = facts and manifests.difference(facts, self.metadata, parts)
+        if found:
+            raise InvalidValueError(
+                f"{self.folder} holds another checkpoint ({manifests.path_of(Path(name))}): {found}; ask for the "
+                "same, remove what is there, or name another folder"
+            )
 
     def _damaged(self, shard: Shard, path: Path) -> list[str]:
         facts = manifests.read(path)
@@ -148,6 +151,7 @@ class Checkpoint:
             raise
 
     def _make(self, shard: Shard, fill: Fill, see: See, whole_only: Iterable[str]) -> None:
+        self._check_made(shard.file, shard.parts)  # another process may have come in between, with a seed of its own
         with failures.named(self.folder, None):
             (self.folder / INDEX).unlink(missing_ok=True)
         path, form, digests = self.folder / shard.file, self._forms[shard.file], manifests.Digests()
@@ -160,14 +164,17 @@ class Checkpoint:
             see(piece, found[0])
 
         def note() -> None:
+            alone.enter_context(temporaries.alone_in(self.folder))  # until the file has its name, beside its manifest
+            self._check_made(shard.file, shard.parts)
             manifests.write(path, form.order, self.metadata, digests.by_name())
 
-        write(Output(path, Kind.FILE), form, fill_and_digest, take, whole_only, note)
+        with contextlib.ExitStack() as alone:
+            write(Output(path, Kind.FILE), form, fill_and_digest, take, whole_only, note)
 
     def _finish(self) -> None:
         with failures.named(self.folder, None):
             there = sorted(path.name for path in self.folder.iterdir())
-        self._check_alike(there)  # another process may have come in between, with a seed of its own
+        self._check_alike(there)  # another process may have made other files, with a seed of its own
         if not self.has_index or not all(self._is_there(shard) for shard in self.shards):
             return
         text = index(self.shards)

@@ -58,9 +58,9 @@ def failure(error: OSError, output: Path, size: int | None) -> OutputError:
         reason, remedy = "the quota of this user or folder is used up", "ask for more or choose another output"
     elif error.errno == errno.EFBIG and limit is not None and (size is None or size > limit):
         reason = f"this process may not write files of more than {limit:,} bytes (RLIMIT_FSIZE)"
-        remedy = "raise it with ulimit -f, or split the file with --shard-size"
+        remedy = "raise it with ulimit -f, or ask for smaller files by --shard-size"
     elif error.errno == errno.EFBIG:
-        reason, remedy = "the file system takes no file of this size", "split it with --shard-size"
+        reason, remedy = "the file system takes no file of this size", "ask for smaller ones by --shard-size"
     elif error.errno == errno.EPIPE:
         return OutputError(f"output {output}: who was reading it has gone before the end")
     return OutputError(f"output {output}: {reason}; {numbers}{remedy}")

@@ -93,6 +93,20 @@ def replacing_folder(output: Path) -> Iterator[Path]:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """While no other process of this machine does the same for this folder; at once where there are no locks."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def remove_dead(output: Path) -> None:
     """Remove what processes that were killed have left of this output."""
     if fcntl is None:

@@ -3,13 +3,16 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from numbainit.errors import InvalidValueError, OutputError
-from numbainit.files import failures, manifests
+from numbainit.files import failures, manifests, temporaries
 from numbainit.files.checkpoints import Checkpoint, seed_there
 from numbainit.files.headers import Parameter
 from numbainit.files.pieces import pieces, whole
@@ -301,15 +304,80 @@ def test_what_is_no_file_is_refused_before_anything_is_made(made, name, what):
     assert sorted(made.iterdir()) == before
 
 
-def test_two_seeds_at_once_make_no_index(tmp_path):
-    """Both find the folder empty; who comes to an end second, sees it."""
+def test_who_comes_second_leaves_what_is_there(tmp_path):
+    """Both find the folder empty, and one has made all before the other begins."""
     first, second = checkpoint(tmp_path / "d"), checkpoint(tmp_path / "d", METADATA | {"seed": "8"})
     chosen = [found.to_make(found.shards, False)[0] for found in (first, second)]
     second.make(chosen[1], fill, lambda piece, known: None, ())
-    assert (tmp_path / "d" / INDEX).exists()
+    before = contents(tmp_path / "d")
+    assert INDEX in before
+    with pytest.raises(InvalidValueError, match=r"the seed is 8 there, and 7 now"):
+        first.make(chosen[0], fill, lambda piece, known: None, ())
+    assert contents(tmp_path / "d") == before
+
+
+def test_two_seeds_that_make_different_files_make_no_index(tmp_path):
+    """Each finds nothing of its own file's name; who comes to an end second, sees the other's."""
+    first, second = checkpoint(tmp_path / "d"), checkpoint(tmp_path / "d", METADATA | {"seed": "8"})
+    chosen = [found.to_make(found.shards, False)[0] for found in (first, second)]
+    second.make(chosen[1][1:], fill, lambda piece, known: None, ())
     with pytest.raises(InvalidValueError, match=r"the seed is 8 there, and 7 now"):
         first.make(chosen[0][:1], fill, lambda piece, known: None, ())
     assert not (tmp_path / "d" / INDEX).exists()
+
+
+def test_two_seeds_that_make_the_same_file_at_once(tmp_path):
+    """While one fills, the other comes to an end: no manifest stands beside a file that it is not of."""
+    first, second = checkpoint(tmp_path / "d"), checkpoint(tmp_path / "d", METADATA | {"seed": "8"})
+    chosen = [found.to_make(found.shards, False)[0] for found in (first, second)]
+    made = []
+
+    def fill_late(piece, array):
+        if not made:
+            made.append(second.make(chosen[1][:1], fill, lambda piece, known: None, ()))
+        return fill(piece, array)
+
+    with pytest.raises(InvalidValueError, match=r"the seed is 8 there, and 7 now"):
+        first.make(chosen[0][:1], fill_late, lambda piece, known: None, ())
+    assert sorted(contents(tmp_path / "d")) == [manifests.path_of(Path(FILES[0])).name, FILES[0]]
+    assert make(second, resume=True, chosen=second.shards[:1]) == ([], {})
+
+
+@pytest.mark.full
+@pytest.mark.skipif(temporaries.fcntl is None, reason="this platform has no locks")
+def test_processes_of_many_seeds_at_the_same_file(tmp_path):
+    """Whoever wins: the manifest is that of the file, and the others say so."""
+    code = (
+        "import sys; from pathlib import Path; import test_checkpoints as own\n"
+        "found = own.checkpoint(Path(sys.argv[1]), own.METADATA | {'seed': sys.argv[2]})\n"
+        "missing = found.to_make(found.shards[:1], False)[0]\n"
+        "print(flush=True); input()\n"
+        "found.make(missing, own.fill, lambda piece, known: None, ())"
+    )
+    paths = [str(Path(__file__).parent), *sys.path]
+    for turn in range(2):
+        folder, processes = tmp_path / str(turn), []
+        for seed in range(3):
+            words = [sys.executable, "-c", code, str(folder), str(seed)]
+            processes.append(
+                subprocess.Popen(
+                    words,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                )
+            )
+        for process in processes:
+            process.stdout.readline()  # all have looked, and found nothing
+        for process in processes:
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        complaints = [process.communicate(timeout=300)[1].decode() for process in processes]
+        (winner,) = [seed for seed, process in enumerate(processes) if process.returncode == 0]
+        assert all(f"the seed is {winner} there" in text for text in complaints if text)
+        found = checkpoint(folder, METADATA | {"seed": str(winner)})
+        assert make(found, resume=True, chosen=found.shards[:1]) == ([], {})
 
 
 def test_other_files_do_not_matter(made):

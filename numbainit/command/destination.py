@@ -13,11 +13,12 @@ from numbainit.errors import InvalidValueError, OutputError
 from numbainit.files.checkpoints import Checkpoint, seed_there
 from numbainit.files.filling import Fill
 from numbainit.files.headers import Parameter
-from numbainit.files.outputs import Output, check_folder, check_output
+from numbainit.files.outputs import Kind, Output, check_folder, check_output
 from numbainit.files.pieces import whole
-from numbainit.files.reading.shapes import may_be_replaced
+from numbainit.files.reading import file
 from numbainit.files.sharded import Shard, by_rank, by_size, names_by_rank
 from numbainit.files.writing import See, prepared, write
+from numbainit.recipes.models import builtin_names
 
 _UNITS = {"": 1, "B": 1} | {f"{unit}{kind}": base**power
     for kind, base in (("B", 1000), ("iB", 1024)) for power, unit in enumerate("KMGT", 1)}  # fmt: skip
@@ -124,14 +125,20 @@ def _check_options(arguments: argparse.Namespace) -> None:
 
 
 def _check_input(shapes: str, output: Output) -> None:
+    """What was read may be somebody's trained model: it is not replaced, nor what lies beside it in a folder."""
+    if shapes in builtin_names() or output.kind is not Kind.FILE:
+        return
+    source = Path(shapes)
     try:
-        same = os.path.samefile(shapes, output.path) and not may_be_replaced(shapes)
+        kind = file.kind_of(source)
+        together = {file.Kind.FOLDER: source, file.Kind.INDEX: source.parent}.get(kind)
+        pair = (source, output.path) if together is None else (together, output.path.parent)
+        was_read = output.path.exists() and os.path.samefile(*pair)
     except OSError:
         return
-    if same:
-        raise InvalidValueError(
-            f"output {output.path}: this was read, and is no .safetensors, .npz or .npy file; name another file"
-        )
+    if was_read:
+        what = "shapes were read from it" if together is None else f"shapes were read from {together}, where it lies"
+        raise InvalidValueError(f"output {output.path}: {what}, and it would be replaced; name another file")
 
 
 class _Cut:

@@ -320,10 +320,12 @@ def test_a_file_is_its_own_recipe(small, out):
     assert all(arrays[name].tobytes() == wanted[name].tobytes() for name in wanted)
 
 
-def test_a_file_of_another_writer_as_shapes_and_as_output(out):
-    path = out / "m.safetensors"
-    save_file({"a.weight": np.ones((6, 5), "float16"), "a.bias": np.ones(6, "float16"), "n": np.ones(2, "int32")}, path)
-    assert run("init", path, "-o", path, "--seed", 1) == 0
+def test_a_file_of_another_writer_as_shapes(tmp_path, out):
+    source, path = tmp_path / "m.safetensors", out / "m.safetensors"
+    save_file(
+        {"a.weight": np.ones((6, 5), "float16"), "a.bias": np.ones(6, "float16"), "n": np.ones(2, "int32")}, source
+    )
+    assert run("init", source, "-o", path, "--seed", 1) == 0
     arrays = load_file(path)
     expected = init.normal_(np.empty((6, 5), "float32"), std=0.02, generator=Generator(1).fold_in("a.weight"))
     np.testing.assert_array_equal(arrays["a.weight"], expected)

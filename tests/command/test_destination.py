@@ -170,6 +170,44 @@ def test_shapes_of_a_sharded_checkpoint_and_of_numpy(model, out):
 # ---- into what is there ----
 
 
+@pytest.mark.parametrize("source", ["m", "link", "hard link", "d", "index", "m.npz"])
+def test_what_was_read_is_not_replaced(model, out, capsys, source):
+    """It may be trained, and nobody asks before an output is replaced."""
+    small = model.with_name("small.json")
+    small.write_text(json.dumps({name: MODEL[name] for name in ("fc.weight", "fc.bias")}))
+    assert run("init", small, "-o", out / "m", "--seed", 7) == 0
+    assert run("init", small, "-o", out / "m.npz", "--seed", 7) == 0
+    assert run("init", small, "-o", out / "d", "--seed", 7, "--shard-size", "4800B") == 0
+    (out / "link").symlink_to("m")
+    os.link(out / "m", out / "hard link")
+    shard, index_file = out / "d" / "model-00001-of-00002.safetensors", out / "d" / "model.safetensors.index.json"
+    shapes, output = {"d": (out / "d", shard), "index": (index_file, shard)}.get(source, (out / source, out / source))
+    output = out / "m" if "link" in source else output
+    before = output.read_bytes()
+    capsys.readouterr()
+    assert run("init", shapes, "-o", output, "--seed", 8) == 2
+    assert "shapes were read from" in capsys.readouterr().err
+    assert output.read_bytes() == before
+    assert run("init", shapes, "-o", out / "new.safetensors", "--seed", 8) == 0
+    assert run("init", small, "-o", out / "m", "--seed", 8) == 0  # what was not read is replaced
+
+
+@pytest.mark.full
+@pytest.mark.skipif(os.name != "posix", reason="this platform has no signals to send")
+def test_a_signal_does_not_wait_for_a_reader_that_does_not_read(model):
+    words = ["init", str(model), "-o", "-", "--seed", "7"]
+    code = (
+        "import signal; from numbainit.command.cli import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler); run()"  # whatever the parent ignores
+    )
+    started = [sys.executable, "-c", code, *words]
+    with subprocess.Popen(started, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(8)
+        time.sleep(0.5)  # the pipe is full by then, or will be
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=300) == 130
+
+
 @pytest.mark.full
 def test_the_standard_output(model, out):
     assert run("init", model, "-o", out / "m", "--seed", 7) == 0

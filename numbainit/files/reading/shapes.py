@@ -56,12 +56,6 @@ def _entries(found: Collection) -> Iterator[tuple[str, dict[str, Any]]]:
         yield one.name, {"dtype": known[key], "shape": list(one.shape)}
 
 
-def may_be_replaced(path: str | os.PathLike[str]) -> bool:
-    """Whether an output may take the place of what was read: of arrays alone. Texts and pickles are nobody's copy."""
-    path = Path(path)
-    return path.is_file() and kind_of(path) in (Kind.SAFETENSORS, Kind.NPZ, Kind.NPY)
-
-
 def _is_other(path: Path) -> bool:
     try:
         return kind_of(path) is Kind.OTHER

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from numbainit.command.cli import main
 from numbainit.errors import InvalidValueError
 from numbainit.files.headers import Parameter
-from numbainit.files.reading.shapes import may_be_replaced, read_parameters
+from numbainit.files.reading.shapes import read_parameters
 from numbainit.files.reading.source import open_stored
 
 
@@ -303,16 +303,6 @@ def test_archives_that_are_not_numpys(tmp_path):
         path.write_bytes(whole.getvalue()[:length])
         with pytest.raises(InvalidValueError):
             read_parameters(path)
-
-
-def test_what_an_output_may_replace(tmp_path, model):
-    (tmp_path / "s.json").write_text("{}")
-    np.save(tmp_path / "w.npy", np.zeros(2))
-    (tmp_path / "model.safetensors.index.json").write_text("{}")
-    (tmp_path / "torch.bin").write_bytes(b"PK")
-    assert all(map(may_be_replaced, [model, tmp_path / "w.npy"]))
-    kept = ["s.json", "model.safetensors.index.json", "torch.bin", "none"]
-    assert not any(map(may_be_replaced, [tmp_path, *(tmp_path / name for name in kept)]))
 
 
 @pytest.mark.parametrize("name", ["none.json", "none.safetensors"])

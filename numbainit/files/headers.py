@@ -92,12 +92,14 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
         raise InvalidValueError(f"shape {_shown(shape)}; wanted a list of sizes, such as [768, 2304]")
     if len(shape) > _MOST_AXES:
         raise InvalidValueError(f"a shape of {len(shape):,} axes; wanted at most {_MOST_AXES}: merge some")
+    elements = 1
     for size in shape:
         if type(size) is not int or size < 0:  # True is an int too, and not a size
             raise InvalidValueError(
                 f"shape {_shown(shape)}; wanted whole numbers >= 0, but one is {_shown(size)}: correct the header"
             )
-    if math.prod(size or 1 for size in shape) >= LARGEST_FILE // _WIDEST:
+        elements *= size or 1
+    if elements >= LARGEST_FILE // _WIDEST:
         raise InvalidValueError(f"shape {_shown(shape)}; wanted fewer than 2^63 bytes: correct the header")
     return tuple(shape)
 

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,12 +39,12 @@ def tensors(path: Path) -> Collection:
     """
     header, first = _header(path)
     metadata = dict(header.pop(METADATA, None) or {})
-    dtype_of = {spelled: _dtype(path, spelled) for spelled in {entry["dtype"] for entry in header.values()}}
+    dtype_of = {spelled: _dtype(path, spelled) for spelled in {entry.dtype for entry in header.values()}}
     file, found = path.name, {}
-    for name, entry in sorted(header.items(), key=lambda entry: entry[1]["data_offsets"]):
-        dtype, unread = dtype_of[entry["dtype"]]
-        values = Bytes(path, first + entry["data_offsets"][0], dtype)
-        found[name] = Stored(name, tuple(entry["shape"]), dtype, values, file, unread)
+    for name, entry in sorted(header.items(), key=lambda entry: entry[1].offsets):
+        dtype, unread = dtype_of[entry.dtype]
+        values = Bytes(path, first + entry.offsets[0], dtype)
+        found[name] = Stored(name, entry.shape, dtype, values, file, unread)
     return Collection(str(path), found, metadata)
 
 
@@ -54,6 +54,20 @@ def metadata(path: Path) -> dict[str, str]:
         return dict(_header(path)[0].get(METADATA) or {})
     except (InvalidValueError, OSError):
         return {}
+
+
+class _Entry(NamedTuple):
+    """What a header says of a tensor: tuples, as Python's garbage collector walks over lists again and again."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    offsets: tuple[int, int]
+
+
+def _entry(found: dict[str, Any]) -> Any:
+    """A tensor's entry; metadata, which hold texts alone, stay what they are."""
+    shape = found.get("shape")
+    return _Entry(found["dtype"], tuple(shape), tuple(found["data_offsets"])) if type(shape) is list else found
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
@@ -68,7 +82,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     check_size(text, str(path))
     try:
         with safe_open(path, framework="numpy"):  # which checks every entry, and the size of the file
-            return json.loads(text), LENGTH + length
+            return json.loads(text, object_hook=_entry), LENGTH + length
     except SafetensorError as error:
         raise InvalidValueError(
             f"{path} is not a whole safetensors file ({str(error)[:200]}); fetch or save it again"

@@ -1,5 +1,6 @@
 """Tensors that lie somewhere, by name → their values, piece by piece: what every format gives, and audits look at."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Collection:
 def check_values(stored: Stored) -> None:
     """Raise for what is no number, or longer than what safetensors and torch have, or shares its bytes."""
     dtype = stored.dtype
-    if stored.unread or dtype.hasobject or not (is_small(dtype) or _is_number(dtype)):
+    if stored.unread or not _is_looked_at(dtype):
         what = stored.unread or ("Python objects" if dtype.hasobject else str(dtype)[:100])
         raise InvalidTypeError(
             f"{shown(stored.name)} holds {what}: an audit looks at whole numbers, booleans, floats of at most 64 bits "
@@ -68,8 +69,10 @@ def check_values(stored: Stored) -> None:
         )
 
 
-def _is_number(dtype: np.dtype) -> bool:
-    return dtype.kind in "biufc" and dtype.name not in _LONG
+@functools.lru_cache(64)  # of many tensors there are few dtypes
+def _is_looked_at(dtype: np.dtype) -> bool:
+    is_number = dtype.kind in "biufc" and dtype.name not in _LONG
+    return not dtype.hasobject and (is_small(dtype) or is_number)
 
 
 def slices(flat: np.ndarray, counts: Iterable[int]) -> Pieces:

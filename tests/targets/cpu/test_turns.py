@@ -72,8 +72,7 @@ def test_bits_do_not_depend_on_turns(name, first, monkeypatch):
     wanted = FILLS[name]().tobytes()
     monkeypatch.setattr(launch, "FIRST", first)
     monkeypatch.setattr(turns, "TURN", 0.0)  # as short as they can be
-    for module in (turns, fills):
-        monkeypatch.setattr(module, "PIECE", 4099)
+    monkeypatch.setattr(turns, "PIECE", 4099)
     monkeypatch.setattr(fills, "_MOST_COLUMNS", 128)
     monkeypatch.setattr(fills, "_PAGE", 16)
     assert FILLS[name]().tobytes() == wanted
@@ -156,8 +155,7 @@ def test_a_fill_ends_between_two_turns(name, interrupted, monkeypatch):
     wanted = FILLS[name]().tobytes()
     monkeypatch.setattr(launch, "FIRST", 1 << 10)
     monkeypatch.setattr(turns, "TURN", 0.0)
-    for module in (turns, fills):
-        monkeypatch.setattr(module, "PIECE", 4099)
+    monkeypatch.setattr(turns, "PIECE", 4099)
     original, count = turns.turns, itertools.count()
 
     def noisy(*arguments):

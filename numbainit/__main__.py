@@ -1,6 +1,6 @@
 """``python -m numbainit`` → the command line."""
 
-from numbainit.command.cli import run
+from numbainit.command.starting import run
 
 if __name__ == "__main__":
     run()

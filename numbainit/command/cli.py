@@ -81,8 +81,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
         return _complain(ending.said(code), code) if code > ending.FIRST_CODE else code  # else --help, --version
-
-
-def run() -> NoReturn:
-    """The command line as a process."""
-    ending.run(main)

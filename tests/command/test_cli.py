@@ -552,7 +552,7 @@ def _break_the_second_fill(monkeypatch, error):
 
 # A real run that stops, and says so, when half of its tensors are written.
 HALF = """
-import atexit, signal, sys, time, numbainit.command.cli
+import atexit, signal, sys, time, numbainit.command.cli, numbainit.command.starting
 from numbainit.command.filling import Filling
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the parent ignores
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -566,12 +566,12 @@ def see(self, piece, found):
     real(self, piece, found)
 Filling.see = see
 atexit.register(print, "Python's own end", flush=True)
-numbainit.command.cli.run()
+numbainit.command.starting.run()
 """
 
 # One that says so, and stops, in the middle of a step that no exception may end.
 STEP = """
-import atexit, signal, sys, time, numbainit.command.cli
+import atexit, signal, sys, time, numbainit.command.cli, numbainit.command.starting
 from numbainit.command import init
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -581,7 +581,21 @@ class Moments:
         time.sleep(300)
 init.Moments = Moments
 atexit.register(print, "Python's own end", flush=True)
-numbainit.command.cli.run()
+numbainit.command.starting.run()
+"""
+
+# One that says so, and stops, while it is imported.
+IMPORT = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Slow:
+    def find_spec(name, path, target=None):
+        if name == "numbainit.propagation":
+            print("half", flush=True)
+            time.sleep(300)
+sys.meta_path.insert(0, Slow)
+from numbainit.command.starting import run
+run()
 """
 
 
@@ -606,6 +620,16 @@ SIGNALS = [
     (signal.SIGHUP, 129, "ended by signal 1"),
     (signal.SIGINT, 130, "interrupted"),
 ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this platform has no signals to send")
+def test_ctrl_c_while_commands_are_imported():
+    """No traceback of Python's, whatever module it is in."""
+    with start("recipes", program=("-c", IMPORT)) as process:
+        assert process.stdout.readline() == b"half\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == (b"", b"numbainit: error: interrupted\n")
+    assert process.returncode == 130
 
 
 @pytest.mark.full

@@ -6,6 +6,7 @@ look for other files. Without a folder that can be written (numba#4908), or with
 compiled anew in each process.
 """
 
+import contextlib
 import functools
 import hashlib
 import pkgutil
@@ -25,13 +26,10 @@ _OPTIONS: Any = {"error_model": "numpy"}
 def sources_digest() -> str:
     """The first 16 hexadecimal digits of SHA-256 over all sources that kernels take anything from; else nothing."""
     digest = hashlib.sha256()
-    try:
-        found = list(_files()) or list(_modules("maths", "targets", "weights"))
-    except Exception:  # of an importer that has no sources, or is somebody's own
-        found = []
-    if not found and getattr(sys, "frozen", False):  # one file holds them all
-        status = Path(sys.executable).stat()
-        found = [("frozen", f"{status.st_size} {status.st_mtime_ns}".encode())]
+    found: list[tuple[str, bytes]] = []
+    for look in (_files, functools.partial(_modules, "maths", "targets", "weights"), _program):
+        with contextlib.suppress(Exception):  # of an importer that has no sources, or is somebody's own
+            found = found or list(look())
     for name, source in found:
         digest.update(f"{name} {len(source)} ".encode())
         digest.update(source)
@@ -52,6 +50,13 @@ def _modules(*folders: str) -> Iterator[tuple[str, bytes]]:
             yield f"{folder}.{name}", loader.get_data(loader.get_filename(name))
             if is_package:
                 yield from _modules(f"{folder}/{name}")
+
+
+def _program() -> Iterator[tuple[str, bytes]]:
+    """A frozen program: one file holds them all."""
+    if getattr(sys, "frozen", False):
+        with open(sys.executable, "rb") as file:
+            yield "program", hashlib.file_digest(file, "sha256").digest()
 
 
 def kernel(name: str, *, parallel: bool = False) -> Callable:

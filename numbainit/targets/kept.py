@@ -11,6 +11,7 @@ import hashlib
 import pickle
 from typing import Any
 
+from numbainit.targets.folders import has_file, in_users_folder
 from numbainit.targets.whole import whole
 
 _DIGEST = 32  # bytes
@@ -36,6 +37,8 @@ def checked(kind: Any) -> Any:
         _cache_file: Any
 
         def __init__(self, function: Any) -> None:
+            if not has_file(function):
+                self._impl_class = in_users_folder(kind._impl_class)
             super().__init__(function)
             files: Any = self._cache_file
             base = files._index_name.removesuffix(".nbi")

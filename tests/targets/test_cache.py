@@ -13,14 +13,17 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 from pathlib import Path
 
 import pytest
+from numba.core import config
+from numba.core.caching import FunctionCache
 
 import numbainit
 from cases import thinned
-from numbainit.targets import kept
+from numbainit.targets import cache, kept
 
 CODE = """
 import json
@@ -233,9 +236,13 @@ def test_imported_from_an_archive(package, tmp_path, name):
     with zipfile.ZipFile(archive, "w") as file:
         for path in sorted(package.rglob("*")):
             file.write(path, path.relative_to(package.parent))
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(archive)}
-    found = [run(ARCHIVED, cwd=tmp_path, **home) for _ in range(2)]
-    assert found[0] == found[1] == [numbainit.uniform(8, generator=0).tolist(), 148, True]
+    places = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(archive)}
+    wanted = [numbainit.uniform(8, generator=0).tolist(), 148, True]
+    assert run(ARCHIVED, cwd=tmp_path, **places) == wanted
+    first = machine_code(tmp_path / "cache")
+    assert first
+    assert run(ARCHIVED, cwd=tmp_path, **places) == wanted
+    assert machine_code(tmp_path / "cache") == first
 
 
 @pytest.mark.full
@@ -248,10 +255,59 @@ def test_imported_from_compiled_files_alone(package, tmp_path):
 
 
 @pytest.mark.full
-def test_imported_by_a_program_without_files(package, tmp_path):
-    """As a frozen program does it: an importer of its own, and names of files that are not there."""
-    found = run(FROZEN + FILLS, cwd=tmp_path, PACKAGE=str(package), PYTHONPATH="", NUMBA_CACHE_DIR=str(tmp_path))
-    assert found == [numbainit.uniform(8, generator=0).tolist(), False]
+@pytest.mark.parametrize("frozen", [True, False])
+def test_imported_by_a_program_without_files(package, tmp_path, frozen):
+    """As a frozen program does it: an importer of its own, and names of files that are not there.
+
+    If it says that it is frozen, its kernels are kept, and found from another current folder, also a clone's.
+    """
+    cache, folders = tmp_path / "cache", (tmp_path, package.parent)
+    said = f"import sys; sys.frozen = {frozen}\n"
+    for folder in folders:
+        found = run(said + FROZEN + FILLS, cwd=folder, PACKAGE=str(package), XDG_CACHE_HOME=str(cache))
+        assert found == [numbainit.uniform(8, generator=0).tolist(), frozen]
+    names = [Path(name).name for name in machine_code(cache)]
+    assert len(names) == len(set(names)), "what was kept once is found"
+    assert bool(names) == frozen
+    assert not machine_code(package)
+
+
+def without_a_file(file):
+    def function():
+        pass
+
+    function.__code__ = function.__code__.replace(co_filename=file)
+    return function
+
+
+def test_the_folder_of_what_no_file_stands_behind(tmp_path, monkeypatch):
+    """The same from each current folder, whether the program says that it is frozen or not."""
+    function = without_a_file("numbainit/targets/cpu/loops.py")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    for chosen, folder in (("", tmp_path / "user" / "numba"), (str(tmp_path / "chosen"), tmp_path / "chosen")):
+        monkeypatch.setattr(config, "CACHE_DIR", chosen)
+        for here in (tmp_path, Path(numbainit.__file__).parents[1]):  # where a file of that name lies
+            monkeypatch.chdir(here)
+            monkeypatch.setattr(sys, "frozen", here != tmp_path, raising=False)
+            assert kept.checked(FunctionCache)(function).cache_path == str(folder / __name__)
+
+
+def test_a_frozen_program_writes_beside_no_source(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    here = without_a_file(__file__)
+    assert kept.checked(FunctionCache)(here).cache_path != str(tmp_path / __name__)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert kept.checked(FunctionCache)(here).cache_path == str(tmp_path / __name__)
+
+
+def test_a_frozen_program_that_can_write_no_folder(tmp_path, monkeypatch):
+    """It does without, and says nothing."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "file"))
+    dispatcher = types.SimpleNamespace(_cache=None)
+    cache.keep(dispatcher, FunctionCache, without_a_file("nowhere.py"))
+    assert dispatcher._cache is None
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 FILLS = """
@@ -291,7 +347,7 @@ class Importer(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     def is_package(self, name):
         return self.is_a[name].name == "__init__.py"
     def get_code(self, name):
-        return compile(self.is_a[name].read_text(), f"/nowhere/{name.replace('.', '/')}.py", "exec")
+        return compile(self.is_a[name].read_text(), f"{name.replace('.', '/')}.py", "exec")
 
 sys.meta_path.insert(0, Importer())
 """

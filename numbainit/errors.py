@@ -8,7 +8,7 @@
     ├── OutputError         (OSError)     a file that cannot be written
     ├── DeviceError         (RuntimeError) a GPU that is not there, or whose driver does not fit what is installed
     ├── CompilerError       (RuntimeError) Numba may not compile here
-    └── MissingExtraError   (ImportError) a package that an optional part needs is not installed
+    └── MissingExtraError   (ImportError) a package or a file that an optional part needs is not installed
 
 Messages say what was got, what is wanted and what to do. All but OutputError are raised before anything is written.
 They stay short, and can be made of whatever a user passed: :func:`shown` is what stands in them for an object.
@@ -55,7 +55,7 @@ class CompilerError(NumbaInitError, RuntimeError):
 
 
 class MissingExtraError(NumbaInitError, ImportError):
-    """A package that an optional part needs is not installed; the message holds the command that installs it."""
+    """A package or a file that an optional part needs is not installed; the message says how it gets there."""
 
 
 class _Short(reprlib.Repr):

@@ -1,17 +1,14 @@
 """A name or a path → the rules that it stands for: those built in, a file each, or one of your own."""
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from numbainit.errors import InvalidTypeError, InvalidValueError, shown, suggestion
+from numbainit.recipes.packaged import Packaged
 from numbainit.recipes.table import Rules
 
 _SUFFIXES = (".toml", ".json")
-
-
-def _folder():
-    return resources.files(__package__) / "rules"
+_BUILT_IN = Packaged("rules", ".toml")
 
 
 def names() -> list[str]:
@@ -23,7 +20,7 @@ def names() -> list[str]:
     >>> "gpt2-hf" in recipes.names()
     True
     """
-    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir() if file.name.endswith(".toml"))
+    return _BUILT_IN.names()
 
 
 def load(name: str | os.PathLike[str]) -> Rules:
@@ -63,7 +60,7 @@ def text_of(name: str | os.PathLike[str]) -> str:
             f"no rules are named {shown(name)}; {hint}Built in: {', '.join(names())}; a file of your own ends with "
             ".toml"
         )
-    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    return _BUILT_IN.read(os.fspath(name)).decode()
 
 
 def _read(path: Path) -> str:

@@ -4,15 +4,10 @@ A header is all that an initializer needs: names, dtypes, shapes. The files in `
 order of the model's ``state_dict()``, buffers included; a tied weight is in it under its first name only.
 """
 
-from importlib import resources
-
 from numbainit.errors import InvalidValueError, shown, suggestion
+from numbainit.recipes.packaged import Packaged
 
-_SUFFIX = ".json"
-
-
-def _folder():
-    return resources.files(__package__) / "data"
+_BUILT_IN = Packaged("data", ".json")
 
 
 def builtin_names() -> list[str]:
@@ -24,7 +19,7 @@ def builtin_names() -> list[str]:
     >>> builtin_names()[:3]
     ['bert-base', 'densenet121', 'gpt2']
     """
-    return sorted(file.name.removesuffix(_SUFFIX) for file in _folder().iterdir() if file.name.endswith(_SUFFIX))
+    return _BUILT_IN.names()
 
 
 def builtin_header(name: str) -> bytes:
@@ -45,4 +40,4 @@ def builtin_header(name: str) -> bytes:
     if name not in names:
         hint = suggestion(name, names)
         raise InvalidValueError(f"no built-in model is named {shown(name)}; {hint}Built in: {', '.join(names)}")
-    return (_folder() / (name + _SUFFIX)).read_bytes()
+    return _BUILT_IN.read(name)

@@ -1,7 +1,6 @@
 """An array → the target that fills it. Nobody above this asks of what kind an array is."""
 
 import functools
-import importlib
 from typing import Any
 
 from numbainit.memory.arrays import Array
@@ -18,4 +17,6 @@ def choose(array: Array) -> Target:
 @functools.cache
 def cuda() -> Any:
     """The target of arrays on GPUs; imported when one is met, or asked for."""
-    return importlib.import_module("numbainit.targets.cuda")
+    import numbainit.targets.cuda as target
+
+    return target

@@ -244,7 +244,7 @@ def main() -> None:
     with compiled(command, arguments.march) as ladder:
         if wrong := check(ladder):
             raise SystemExit(f"bits differ from numbainit's: {'; '.join(wrong)}")
-        found = measure(ladder, bench._count("size", arguments.size), arguments.rounds)
+        found = measure(ladder, bench.whole_number("size", arguments.size), arguments.rounds)
     date = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     facts = {
         "date": date,

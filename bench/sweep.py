@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from numbainit.measure import peers
-from numbainit.measure.run import _count
+from numbainit.measure.run import whole_number
 from numbainit.measure.timing import best_of
 from numbainit.targets.cpu.launch import PARALLEL_FROM
 from numbainit.targets.cpu.vectors.chunk import CHUNK
@@ -83,7 +83,7 @@ def line(row: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--laws", default="uniform,normal", help="separated by commas (default: uniform,normal)")
-    parser.add_argument("--largest", default="2^28", type=functools.partial(_count, "largest"), help="elements")
+    parser.add_argument("--largest", default="2^28", type=functools.partial(whole_number, "largest"), help="elements")
     parser.add_argument("--threads", help="numbers separated by commas (default: 1, 2, 4, ... all)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", metavar="FILE", help="write everything there")

@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--only", choices=QUESTIONS, action="append", help="may be given more than once")
     parser.add_argument("--json", action="store_true", help="print JSON objects, one a line")
     arguments = parser.parse_args()
-    size = bench._count("size", arguments.size)
+    size = bench.whole_number("size", arguments.size)
     machine = peers.machine(("torch",))
     print(json.dumps(machine) if arguments.json else _heading(machine), flush=True)
     with peers.threads():

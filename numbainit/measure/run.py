@@ -147,15 +147,15 @@ def _checked(arguments: argparse.Namespace) -> Options:
         known = ", ".join(_DTYPES)
         raise InvalidValueError(f"got --dtype {arguments.dtype} without --device cuda; wanted {known} or both")
     most = peers.most_threads()
-    threads = most if arguments.threads is None else _count("threads", arguments.threads)
+    threads = most if arguments.threads is None else whole_number("threads", arguments.threads)
     if threads > most:
         raise InvalidValueError(f"got --threads {threads}; wanted at most {most}, all that Numba has here")
     return Options(
         laws=_DEFAULT if arguments.laws is None else _names("laws", arguments.laws, tuple(_CASES)),
         dtypes=_dtypes(arguments.dtype),
-        size=_SIZE if arguments.size is None else _count("size", arguments.size),
+        size=_SIZE if arguments.size is None else whole_number("size", arguments.size),
         threads=threads,
-        rounds=_count("rounds", arguments.rounds),
+        rounds=whole_number("rounds", arguments.rounds),
         peers=_peers(arguments.peers),
         figure=None if arguments.figure is None else figure.check(arguments.figure),
         ladder=None if arguments.ladder is None else limit.read(arguments.ladder),
@@ -180,7 +180,7 @@ def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _count(option: str, text: str) -> int:
+def whole_number(option: str, text: str) -> int:
     """A whole number >= 1, which may be a power: 2^20."""
     base, power, exponent = text.replace("**", "^").partition("^")
     try:
@@ -262,8 +262,8 @@ def _run_on_device(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option) is not None:
             raise InvalidValueError(f"got --{option} with --device {arguments.device}; leave out one of the two")
     dtypes = _dtypes(arguments.dtype, _ON_A_GPU)
-    size = device.SIZE if arguments.size is None else _count("size", arguments.size)
-    return device.run(arguments.device, dtypes, size, _count("rounds", arguments.rounds), arguments.json)
+    size = device.SIZE if arguments.size is None else whole_number("size", arguments.size)
+    return device.run(arguments.device, dtypes, size, whole_number("rounds", arguments.rounds), arguments.json)
 
 
 def _dtypes(asked: str | None, others: Sequence[str] = ()) -> tuple[np.dtype, ...]:

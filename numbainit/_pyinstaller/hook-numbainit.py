@@ -2,4 +2,5 @@
 
 from PyInstaller.utils.hooks import collect_data_files
 
-datas = collect_data_files("numbainit")  # built-in rules and models
+#: built-in rules and models; not the machine code that Numba may keep beside the sources
+datas = collect_data_files("numbainit", includes=["**/*.toml", "**/*.json"])

@@ -107,7 +107,7 @@ def test_where_no_thread_can_be_started(monkeypatch, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_does_not_wait_for_a_reader_that_does_not_read(number):
     code = (
-        "import signal; from numbainit.command.cli import run\n"
+        "import signal; from numbainit.command.starting import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler); run()"  # whatever the parent ignores
     )
     command = [sys.executable, "-c", code, "bits", "--seed", "7"]

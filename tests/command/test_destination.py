@@ -197,7 +197,7 @@ def test_what_was_read_is_not_replaced(model, out, capsys, source):
 def test_a_signal_does_not_wait_for_a_reader_that_does_not_read(model):
     words = ["init", str(model), "-o", "-", "--seed", "7"]
     code = (
-        "import signal; from numbainit.command.cli import run\n"
+        "import signal; from numbainit.command.starting import run\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler); run()"  # whatever the parent ignores
     )
     started = [sys.executable, "-c", code, *words]

@@ -183,6 +183,7 @@ def test_a_fill_ends_between_two_turns(name, interrupted, monkeypatch):
 INTERRUPTED = """
 import os, signal, threading, time
 import numpy as np, numbainit as init
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the parent ignores
 small = np.empty(1 << 16, "f4")
 CALL(small)
 array = np.empty(1 << 29, "f4")  # two gigabytes, of which as many are touched as there is time for

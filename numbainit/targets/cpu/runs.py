@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from numbainit.targets.cpu import launch
+from numbainit.targets.whole import whole
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -75,7 +76,7 @@ def do(
         take(run, future.result())
         spare.append(own)
 
-    with pool(threads) as workers:
+    with pool(threads, writes=True) as workers:
         for run in runs:
             alone = is_alone(run)
             while waiting and (alone or not spare):
@@ -90,13 +91,17 @@ def do(
 
 
 @contextlib.contextmanager
-def pool(threads: int) -> Iterator["Pool"]:
-    """Threads; what they have not begun when something fails is left."""
+def pool(threads: int, *, writes: bool = False) -> Iterator["Pool"]:
+    """Threads; what they have not begun when something fails is left.
+
+    Those that write into memory of others have ended when this ends, however often Ctrl-C is pressed.
+    """
     found = Pool(threads)
     try:
         yield found
     finally:
-        found.end()
+        with whole() if writes else contextlib.nullcontext():
+            found.end()
 
 
 _Job: TypeAlias = tuple[Future, Callable[..., Any], tuple]
@@ -127,8 +132,9 @@ class Pool:
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="numbainit-fill", daemon=True)
         try:
-            thread.start()
-            self._threads.append(thread)
+            with whole():  # one that had started and was not known would not be waited for
+                thread.start()
+                self._threads.append(thread)
         except RuntimeError:  # no more are allowed, or the interpreter ends
             self._most = len(self._threads)
 

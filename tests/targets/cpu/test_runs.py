@@ -1,6 +1,8 @@
 """Runs of jobs: each job done once, what comes out in order, by threads that hold no more than what is spare."""
 
+import signal
 import threading
+import time
 
 import pytest
 
@@ -79,3 +81,34 @@ def test_an_error_ends_all(error):
         )
     assert len(done) < 1000
     assert threading.active_count() == before
+
+
+def test_nothing_is_written_after_an_error_however_often_ctrl_c_is_pressed():
+    """It comes while the calling thread waits for a result, and again while it waits for what was begun."""
+    begun, go, written = threading.Event(), threading.Event(), []
+    main = threading.get_ident()
+
+    def work(run, _):
+        begun.set()
+        assert go.wait(60)
+        written.append(run)
+
+    def press():
+        assert begun.wait(60)
+        for _ in range(3):
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.05)
+        go.set()
+
+    keys = threading.Thread(target=press)
+    before = threading.active_count()
+    keys.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runs.do([[job] for job in range(9)], lambda run: False, work, lambda *_: None, runs.spare(object, 2), 2)
+    finally:
+        was_open, count = not go.is_set(), len(written)
+        keys.join()
+    assert not was_open
+    assert threading.active_count() == before
+    assert len(written) == count

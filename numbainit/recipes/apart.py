@@ -32,6 +32,6 @@ def each_once(tensors: Iterable[tuple[Held, Any]]) -> list[Held]:
         first, second = (names[index] for index in pair)
         raise InvalidValueError(
             f"{first!r} and {second!r} share memory, and are different views of it: one would be written over the "
-            "other; pass one of them, or a copy"
+            "other; pass one of them, or a copy, or let one pass by ignore= of Recipe.apply"
         )
     return found

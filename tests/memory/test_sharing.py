@@ -35,8 +35,10 @@ def on_a_gpu(array):
     return DeviceArray(first, array.shape, array.strides, array.dtype, None, array)
 
 
+@pytest.mark.parametrize("few", [0, 16])
 @pytest.mark.parametrize("as_memory", [lambda array: array, on_a_gpu], ids=["host", "gpu"])
-def test_arrays_share_that_have_an_address_in_common(as_memory):
+def test_arrays_share_that_have_an_address_in_common(as_memory, few, monkeypatch):
+    monkeypatch.setattr(sharing, "_FEW", few)
     rng = np.random.default_rng(0)
     found = []
     for _ in range(400):
@@ -63,10 +65,40 @@ def test_a_long_array_shares_with_what_comes_late():
     assert two_that_share([memory[1::2], memory[995:996], memory[::2]]) == (0, 1)
 
 
+def many(memory):
+    """Thousands of arrays into the bounds of each other, in all ways that parts of one matrix are handed out."""
+    rows, columns = memory.shape
+    tiles = memory.reshape(rows // 4, 4, columns // 3, 3).transpose(0, 2, 1, 3)
+    return {
+        "columns": [*memory.T],
+        "columns upside down": [*memory[::-1].T],
+        "of other lengths": [memory[column % 3 :: 3, column] for column in range(columns)],
+        "every second row": [memory[start::2, column] for column in range(columns) for start in (0, 1)],
+        "blocks": [memory[:, start : start + 3] for start in range(0, columns, 3)],
+        "tiles": [tile for row in tiles for tile in row],
+    }
+
+
+@pytest.mark.parametrize("name", many(np.empty((4, 3), "f4")))
+def test_of_thousands_that_reach_into_each_other_those_are_found_that_share(name):
+    memory = np.empty((24, 3600), "f4")
+    arrays = many(memory)[name]
+    assert two_that_share(arrays) is None
+    assert two_that_share([on_a_gpu(array) for array in arrays]) is None
+    first, second = two_that_share([*arrays, memory[3:5, 1801:1802]])
+    assert second == len(arrays)
+    assert np.shares_memory(arrays[first], memory[3:5, 1801:1802])
+
+
 def test_what_is_too_much_work_counts_as_sharing(monkeypatch):
     memory = np.empty((64, 40), "f4")
-    columns = [memory[:, column] for column in range(40)]
-    monkeypatch.setattr(sharing, "_MOST_REACHING", 20)
-    assert two_that_share(columns) == (0, 21)
+    monkeypatch.setattr(sharing, "_MOST_REACHING", 2)
+    assert two_that_share([memory[::2], memory[1::4], memory[3::8], memory[7::16]]) == (0, 3)
     monkeypatch.setattr(sharing, "_MOST_WORK", 0)
     assert two_that_share([memory[::2, ::3], memory[1::3, 1::2]]) == (0, 1)
+
+
+def test_a_step_along_one_element_makes_no_other_view():
+    row = np.empty((1, 5), "f4")
+    assert sharing.identity(row) == sharing.identity(np.lib.stride_tricks.as_strided(row, (1, 5), (4, 4)))
+    assert sharing.identity(row) != sharing.identity(np.lib.stride_tricks.as_strided(row, (1, 5), (20, 0)))

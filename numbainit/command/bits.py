@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -178,7 +179,10 @@ def _first(words: Iterator[np.ndarray], limit: int | None) -> Iterator[memoryvie
 
 def _write_all(output: int, data: memoryview) -> None:
     while data:
-        data = data[os.write(output, data) :]
+        try:
+            data = data[os.write(output, data) :]
+        except BlockingIOError:  # who else has this pipe open does not wait for it
+            select.select([], [output], [])
 
 
 def _enlarge(output: int) -> None:

@@ -102,6 +102,27 @@ def test_where_no_thread_can_be_started(monkeypatch, tmp_path):
     assert (tmp_path / "words").read_bytes() == init.bits(251, generator=7).astype("<u4").tobytes()[:1001]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="this platform has no pipes that are not waited for")
+def test_a_pipe_that_is_not_waited_for_is_filled_all_the_same():
+    """Who else has it open, as node.js does, may have said so."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    found = []
+
+    def read():
+        time.sleep(0.05)  # the pipe is full by then
+        while data := os.read(read_end, 1 << 16):
+            found.append(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    bits._write(write_end, bits.chunks(7), 3 << 20)
+    os.close(write_end)
+    reader.join()
+    os.close(read_end)
+    assert b"".join(found) == init.bits(3 << 18, generator=7).astype("<u4").tobytes()
+
+
 @pytest.mark.full
 @pytest.mark.skipif(os.name != "posix", reason="this platform has no signals to send")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--log2-keys", type=int, default=22, metavar="K", help="2^K keys of a kind (default: 22)")
     parser.add_argument("--laws", default="", metavar="TEXT", help="only laws that have it in their names")
     parser.add_argument("--sources", type=_some(words.SOURCES), default=ours, help="default: all but the control")
-    parser.add_argument("--batteries", type=_some(batteries.BATTERIES), default="quick,smallcrush")
+    parser.add_argument(
+        "--batteries", type=_some(batteries.BATTERIES), help="default: those of quick, smallcrush that are installed"
+    )
     parser.add_argument("--seconds", type=float, default=600, help="of one program of a battery (default: 600)")
     parser.add_argument("--seed", type=int, default=20261126)
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the report goes, too")
@@ -38,6 +40,10 @@ def main() -> None:
         "--join", type=Path, nargs="+", metavar="REPORT", help="make one report of several, and no test"
     )
     arguments = parser.parse_args()
+    if arguments.batteries is None:
+        arguments.batteries = [name for name in ("quick", "smallcrush") if batteries.is_installed(name)]
+    elif missing := [name for name in arguments.batteries if not batteries.is_installed(name)]:
+        parser.error(f"{missing[0]} is not installed: Debian has dieharder, and TestU01 as libtestu01-0 (non-free)")
     lines: list[str] = []
 
     def say(line: str) -> None:

@@ -57,6 +57,11 @@ BATTERIES = {
 }
 
 
+def is_installed(name: str) -> bool:
+    """Whether a battery can be run here."""
+    return bool(BATTERIES[name].installed())
+
+
 def run(name: str, words: Words, seconds: float) -> Iterator[tuple[str, float]]:
     """(test, p) of a battery, each as soon as it is known; ("...", NaN) where a program's time was over first."""
     battery = BATTERIES[name]

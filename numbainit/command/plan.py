@@ -8,7 +8,7 @@ from typing import Any
 from numbainit.command import choosing, terminal
 from numbainit.command.shapes import add_shapes, read_shapes
 from numbainit.recipes import Rules
-from numbainit.recipes.folding import folded
+from numbainit.recipes.folding import columns, folded
 from numbainit.recipes.plain import std_of_weight
 from numbainit.recipes.planning import Plan, UntakenError, folded_names
 from numbainit.recipes.written import weight_to_dict
@@ -83,11 +83,7 @@ def _lines(rules: Rules, plan: Plan) -> Iterator[str]:
         yield "variables: " + ", ".join(f"{name} = {value:g}" for name, value in sorted(plan.variables.items()))
     yield ""
     rows = [_HEADINGS, *((name, shape, *text.split(_BETWEEN)) for name, shape, text in folded(_rows(plan)))]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADINGS) - 1)]
-    for row in rows:
-        *columns, last = row
-        padded = (f"{text:{width}}" for text, width in zip(columns, widths, strict=True))
-        yield "  ".join([*padded, last]).rstrip()
+    yield from columns(rows)
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str, str]]:

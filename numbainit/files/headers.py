@@ -21,6 +21,8 @@ LENGTH = 8  # bytes of the header's length; the header is padded to a multiple o
 LARGEST_HEADER = 100_000_000  # of the format
 LARGEST_FILE = 2**63  # bytes: offsets are signed 64-bit integers
 MOST_PARAMETERS = 250_000  # of a model: planning takes 1 kB and 20 us for each
+LONGEST_NAME = 4_096  # characters: names of models have less than 300, and each is looked at many times
+_MOST_IN_NAMES = 128 * MOST_PARAMETERS  # characters
 _MOST_VALUES = 8 * MOST_PARAMETERS  # that a header may hold: a value takes up to 100 bytes of memory
 _WIDEST = 8  # bytes of an element
 _MOST_AXES = 64  # of a NumPy array
@@ -104,11 +106,29 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
+def check_names(names: Iterable[str], source: str) -> None:
+    """Refuse names that are too long to be looked at again and again, or that no file can hold."""
+    total = 0
+    for name in names:
+        total += len(name)
+        if len(name) > LONGEST_NAME:
+            raise InvalidValueError(
+                f"{source}: parameter {named(name)} has a name that is too long; wanted at most {LONGEST_NAME:,} "
+                "characters: rename it"
+            )
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InvalidValueError(
+                f"{source}: parameter {named(name)} has a name that is no valid Unicode: rename it"
+            ) from None
+    if total > _MOST_IN_NAMES:
+        raise InvalidValueError(
+            f"{source} has names of together {total:,} characters; wanted at most {_MOST_IN_NAMES:,}: split the model"
+        )
+
+
 def _checked_parameter(name: str, entry: Any) -> Parameter:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise InvalidValueError(f"parameter {named(name)} has a name that is no valid Unicode: rename it") from None
     if not isinstance(entry, dict):
         wanted = 'wanted an object such as {"dtype": "F32", "shape": [768]}'
         raise InvalidValueError(f"parameter {named(name)} is {_shown(entry)}; {wanted}")
@@ -124,8 +144,10 @@ def _checked_parameter(name: str, entry: Any) -> Parameter:
 
 def checked_parameters(entries: Iterable[tuple[str, Any]], source: str) -> list[Parameter]:
     """The parameters of a header's entries: at least one, and not too many."""
+    entries = [entry for entry in entries if entry[0] != METADATA]
+    check_names((name for name, _ in entries), source)
     try:
-        parameters = [_checked_parameter(name, entry) for name, entry in entries if name != METADATA]
+        parameters = [_checked_parameter(name, entry) for name, entry in entries]
     except InvalidValueError as error:
         raise InvalidValueError(f"{source}: {error}") from None
     if not parameters:

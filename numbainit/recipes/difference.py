@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from numbainit.initializers import Initializer
-from numbainit.recipes.folding import aligned, folded
+from numbainit.recipes.folding import columns, folded
 from numbainit.recipes.plain import in_numbers
 from numbainit.recipes.steps import Change, Fill, Step, Weight
 
@@ -27,7 +27,7 @@ class Difference(Mapping[str, "tuple[Weight | None, Weight | None]"]):
         return len(self._pairs)
 
     def __str__(self) -> str:
-        return aligned(folded((name, *_change(*pair)) for name, pair in self._pairs.items()))
+        return "\n".join(columns(folded((name, *_change(*pair)) for name, pair in self._pairs.items())))
 
     def __repr__(self) -> str:
         return f"<Difference of {len(self)} tensors>"

@@ -3,6 +3,8 @@
 ``layers.0.weight`` to ``layers.31.weight`` are ``layers.{0..31}.weight`` where shape and text are equal too, but for
 numbers in the text. A number that is not the same everywhere is shown as a function of n, the number in braces, where
 a simple one gives it to six digits, and as a range otherwise. A row stands for all combinations of its braces.
+
+Anybody may have written the names: time and text are linear in their length.
 """
 
 import itertools
@@ -11,9 +13,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-_DIGITS = re.compile(r"\d+")
-_NUMBER = re.compile(r"(?<!\w)-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
-_MOST_LISTED = 6
+_DIGITS = re.compile(r"(?<![0-9])(0|[1-9][0-9]{0,17})(?![0-9])")  # h.00 is another name than h.0
+_NUMBER = re.compile(r"(?<!\w)(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)")
+_MOST_NUMBERS = 8  # in a name that is folded: each is looked at with all others
+_WIDEST = 160  # characters that a column is padded to: one long name makes no other row long
 _FUNCTIONS: tuple[tuple[str, Callable[[int], float]], ...] = (
     ("/ sqrt(2 * {})", lambda x: 1 / math.sqrt(2 * x)),
     ("/ sqrt({})", lambda x: 1 / math.sqrt(x)),
@@ -33,51 +36,66 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     >>> folded((f"layers.{n}.weight", "[4, 4]", f"normal(std={0.02 / (n + 1)})") for n in range(12))
     [('layers.{0..11}.weight', '[4, 4]', 'normal(std=0.02 / (n + 1))')]
     """
-    kinds: dict[tuple[str, str, str], list[tuple[tuple[int, ...], list[str]]]] = {}
-    known: dict[str, tuple[str, list[str]]] = {}  # there are fewer texts than names
+    kinds: dict[Any, list[Member]] = {}
+    known: dict[str, tuple[tuple[str, ...], list[str]]] = {}  # there are fewer texts than names
     for name, shape, text in rows:
         if text not in known:
-            known[text] = _NUMBER.sub("#", text), _NUMBER.findall(text)
-        template, found_numbers = known[text]
-        key = _DIGITS.sub("#", name), shape, template
-        kinds.setdefault(key, []).append((tuple(map(int, _DIGITS.findall(name))), found_numbers))
+            known[text] = _cut(_NUMBER, text)
+        template, in_text = known[text]
+        pieces, in_name = _cut(_DIGITS, name, _MOST_NUMBERS + 1)
+        if len(in_name) > _MOST_NUMBERS:
+            pieces, in_name = (name,), []
+        kinds.setdefault((pieces, shape, template), []).append((tuple(map(int, in_name)), in_text))
     found = []
-    for (pattern, shape, template), members in kinds.items():
+    for (pieces, shape, template), members in kinds.items():
         for places, inner in _merged(members):
-            ordered = [sorted(place) for place in places]
-            name = _filled(pattern, [_written(place) for place in ordered])
-            found.append((name, shape, _filled(template, _values(ordered, inner))))
+            name = _filled(pieces, [_written(place) for place in places])
+            found.append((name, shape, _filled(template, _values(places, inner))))
     return found
 
 
-def aligned(rows: Sequence[tuple[str, str, str]]) -> str:
-    """The rows as text, in columns."""
-    widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
-    return "\n".join(f"{name:{widths[0]}}  {shape:{widths[1]}}  {text}".rstrip() for name, shape, text in rows)
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines, in columns.
+
+    Examples
+    --------
+    >>> from numbainit.recipes.folding import columns
+    >>> columns([("w", "[4, 4]", "normal(std=0.02)"), ("bias", "[4]", "zeros()")])
+    ['w     [4, 4]  normal(std=0.02)', 'bias  [4]     zeros()']
+    """
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
+    return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
 
 
-Row = tuple[list[set[int]], list[tuple[tuple[int, ...], list[str]]]]
+Member = tuple[tuple[int, ...], list[str]]  # the numbers of a name, and those of its text
+Row = tuple[tuple[Any, ...], list[Member]]  # for each number of the names the sorted ones that there are
 
 
-def _merged(members: Iterable[tuple[tuple[int, ...], list[str]]]) -> list[Row]:
-    """Rows whose names are all combinations of some sets of numbers."""
-    rows: list[Row] = [([{number} for number in places], [(places, numbers)]) for places, numbers in members]
-    for axis in reversed(range(len(rows[0][0]))):
-        joined: dict[Any, Row] = {}
-        for places, inner in rows:
-            others = tuple(frozenset(place) for at, place in enumerate(places) if at != axis)
-            if others in joined:
-                joined[others][0][axis].update(places[axis])
-                joined[others][1].extend(inner)
-            else:
-                joined[others] = places, list(inner)
-        rows = list(joined.values())
-    return rows
+def _cut(numbers: re.Pattern[str], text: str, most: int = 0) -> tuple[tuple[str, ...], list[str]]:
+    """What stands around the numbers of a text, and these, or so many of them."""
+    pieces = numbers.split(text, most)
+    return tuple(pieces[::2]), pieces[1::2]
 
 
-def _filled(pattern: str, texts: Sequence[str]) -> str:
-    pieces = pattern.split("#")
+def _filled(pieces: Sequence[str], texts: Sequence[str]) -> str:
     return "".join(piece + text for piece, text in zip(pieces, [*texts, ""], strict=True))
+
+
+def _merged(members: Iterable[Member]) -> list[Row]:
+    """Rows whose names are all combinations of some sets of numbers."""
+    rows: list[Row] = [(member[0], [member]) for member in members]
+    for axis in reversed(range(len(rows[0][0]))):
+        joined: dict[Any, list[Row]] = {}
+        for row in rows:
+            joined.setdefault(row[0][:axis] + row[0][axis + 1 :], []).append(row)
+        rows = [
+            (
+                (*others[:axis], tuple(sorted({places[axis] for places, _ in some})), *others[axis:]),
+                [member for _, inner in some for member in inner],
+            )
+            for others, some in joined.items()
+        ]
+    return rows
 
 
 def _written(place: Sequence[int]) -> str:

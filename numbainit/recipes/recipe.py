@@ -16,7 +16,7 @@ from numbainit.recipes.apart import each_once
 from numbainit.recipes.at_once import job, make_all
 from numbainit.recipes.difference import Difference, are_alike
 from numbainit.recipes.filling import check, check_formulas, writable_memory
-from numbainit.recipes.folding import aligned, folded
+from numbainit.recipes.folding import columns, folded
 from numbainit.recipes.holders import held_by
 from numbainit.recipes.patterns import ignored
 from numbainit.recipes.steps import Formula, Weight
@@ -92,7 +92,7 @@ class Recipe(Mapping[str, Weight]):
     def __str__(self) -> str:
         rows = folded((name, str(list(weight.shape)), weight.label) for name, weight in self._weights.items())
         rows += folded((name, "", f"tied to {of}") for name, of in self.ties.items())
-        return aligned(rows)
+        return "\n".join(columns(rows))
 
     def __repr__(self) -> str:
         counts = ((status, len(self.names(status))) for status in ("drawn", "constant", "computed", "untouched"))

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cases import thinned
 from numbainit.errors import InvalidValueError
 from numbainit.files import dtypes
-from numbainit.files.headers import MOST_PARAMETERS, Parameter, parse_header
+from numbainit.files.headers import LONGEST_NAME, MOST_PARAMETERS, Parameter, parse_header
 
 
 def entry(shape, dtype="F32"):
@@ -88,7 +89,9 @@ WRONG = [
     ({"a": entry([2], "C128")}, ["'a'", "'C128'", "not known"]),
     ({"a": entry([2], 32)}, ["'a'", "32"]),
     ({"a": entry([2], ["F32"])}, ["'a'", "['F32']"]),
-    ({"a" * 10**6: entry([2], "F33")}, ["'aaa", "1,000,000 characters", "F33"]),
+    ({"a" * LONGEST_NAME: entry([2], "F33")}, ["'aaa", "4,096 characters", "F33"]),
+    ({"a" * 10**6: entry([2])}, ["'aaa", "1,000,000 characters", "too long", "at most 4,096 characters", "rename"]),
+    ({"ä" * (LONGEST_NAME + 1): entry([2])}, ["'äää", "4,097 characters", "too long"]),
     ({"a": entry([1] * 10**6)}, ["'a'", "1,000,000 axes"]),
     ({"a": entry(["1" * 10**6])}, ["'a'", "whole numbers"]),
     ({"a": "x" * 10**6}, ["'a'", "an object such as"]),
@@ -165,7 +168,7 @@ elif kind == "numbers":
 elif kind == "lists":
     text = b'"a":[' + b"[]," * (size // 3) + b"1]"
 elif kind == "name":
-    text = b'"' + b"a" * size + b'":{"dtype":"F33","shape":[1]}'
+    text = b'"' + b"a" * size + b'":{"dtype":"F32","shape":[1]}'
 elif kind == "metadata":
     text = b'"__metadata__":{"a":"' + b"a" * size + b'"},"a":{"dtype":"F32","shape":[1]}'
 text = b"{" + text + b"}"
@@ -187,7 +190,7 @@ print(time.perf_counter() - begin, (resource.getrusage(resource.RUSAGE_SELF).ru_
             ("parameters", "wanted at most 2,000,000, which 250,000 parameters take"),
             ("numbers", "wanted at most"),
             ("lists", "wanted at most"),
-            ("name", "'F33'"),
+            ("name", "has a name that is too long; wanted at most 4,096 characters"),
             ("metadata", "1"),
         ],
         lambda case: case[0] == "name",
@@ -235,3 +238,22 @@ def test_any_json_is_parsed_or_refused(value):
     _parsed_or_refused(json.dumps(value).encode())
     _parsed_or_refused(json.dumps({"a": value}).encode())
     _parsed_or_refused(json.dumps({"a": {"dtype": "F32", "shape": value}}).encode())
+
+
+def test_names_are_bounded_together():
+    header = {f"{n:0{LONGEST_NAME}}": entry([1]) for n in range(32_000_000 // LONGEST_NAME + 1)}
+    with pytest.raises(InvalidValueError, match=r"it has names of together 32,002,048 .*wanted at most 32,000,000: "):
+        parse_header(json.dumps(header).encode(), "it")
+
+
+def test_files_with_long_names_are_refused(tmp_path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    from safetensors.numpy import save_file
+
+    from numbainit.files.reading.source import open_stored
+
+    for length in (LONGEST_NAME, LONGEST_NAME + 1):
+        save_file({"a" * length: np.zeros(1, "f4")}, tmp_path / f"{length}.safetensors")
+    assert len(open_stored(tmp_path / f"{LONGEST_NAME}.safetensors").tensors) == 1
+    with pytest.raises(InvalidValueError, match=r"4097.safetensors: parameter 'aaa.*too long; wanted at most 4,096"):
+        open_stored(tmp_path / f"{LONGEST_NAME + 1}.safetensors")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from numbainit.recipes.folding import folded
+from numbainit.recipes.folding import columns, folded
 
 
 def rows(names, text="zeros()", shape="[2]"):
@@ -61,3 +61,29 @@ def test_a_fit_wants_three_layers_and_one_index():
     assert folded(rows(["h.0.w", "h.1.w"], text))[0][2] == "normal(std=0.25..0.5)"
     two = [f"h.{a}.{b}" for a in range(2) for b in range(2)]
     assert folded(rows(two, text))[0][2] == "normal(std=0.125..0.5)"
+
+
+@pytest.mark.parametrize("names", [["a#1", "a#2b#"], ["#", "##"], ["#.{}"]])
+def test_names_may_hold_any_characters(names):
+    assert [name for name, *_ in folded(rows(names, "see #1"))] == names
+
+
+def test_numbers_that_are_written_otherwise_are_other_names():
+    assert [name for name, *_ in folded(rows(["h.0", "h.00", "h.1", "h.01", "h.٣"]))] == [
+        "h.{0,1}", "h.00", "h.01", "h.٣"
+    ]  # fmt: skip
+    long = [f"h.{'1' * 5000}.{n}" for n in range(2)]  # more digits than Python reads
+    assert [name for name, *_ in folded(rows(long))] == [f"h.{'1' * 5000}.{{0,1}}"]
+
+
+def test_names_of_many_numbers_stand_alone():
+    names = [".".join(map(str, [n] * 8)) for n in range(2)] + [".".join(["0"] * 8 + [str(n)]) for n in range(2)]
+    assert [name for name, *_ in folded(rows(names))] == names
+
+
+def test_one_long_name_makes_no_other_row_long():
+    lines = columns([("w" * 4000, "[2]", "zeros()"), ("b", "[2]", "zeros()")])
+    assert lines[0] == "w" * 4000 + "  [2]  zeros()"
+    assert len(lines[1]) < 200
+    assert columns([("w", "[2]", "zeros()"), ("bias", "[]", "")]) == ["w     [2]  zeros()", "bias  []"]
+    assert columns([]) == []

@@ -11,7 +11,7 @@ import numpy as np
 
 from numbainit.errors import InvalidValueError, MissingExtraError
 from numbainit.files import dtypes
-from numbainit.files.headers import LARGEST_HEADER, LENGTH, METADATA, check_size
+from numbainit.files.headers import LARGEST_HEADER, LENGTH, METADATA, check_names, check_size
 from numbainit.files.reading.stored import Collection, Pieces, Stored, read
 
 
@@ -39,6 +39,7 @@ def tensors(path: Path) -> Collection:
     """
     header, first = _header(path)
     metadata = dict(header.pop(METADATA, None) or {})
+    check_names(header, str(path))
     dtype_of = {spelled: _dtype(path, spelled) for spelled in {entry.dtype for entry in header.values()}}
     file, found = path.name, {}
     for name, entry in sorted(header.items(), key=lambda entry: entry[1].offsets):

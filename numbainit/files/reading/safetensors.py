@@ -83,11 +83,12 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
     check_size(text, str(path))
     try:
         with safe_open(path, framework="numpy"):  # which checks every entry, and the size of the file
-            return json.loads(text, object_hook=_entry), LENGTH + length
+            pass  # and holds as much memory as is needed below
     except SafetensorError as error:
         raise InvalidValueError(
             f"{path} is not a whole safetensors file ({str(error)[:200]}); fetch or save it again"
         ) from None
+    return json.loads(text, object_hook=_entry), LENGTH + length
 
 
 def _dtype(path: Path, spelled: str) -> tuple[np.dtype, str]:

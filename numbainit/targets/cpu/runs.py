@@ -117,6 +117,7 @@ class Pool:
         self._most = most
         self._threads: list[threading.Thread] = []
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._is_over = False
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future:
         """What comes out of a call, when it is there."""
@@ -139,14 +140,12 @@ class Pool:
             self._most = len(self._threads)
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()) is not None and not self._is_over:
             _do(*job)
 
     def end(self) -> None:
         """Wait for what was begun; the rest is left."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait()
+        self._is_over = True  # at once, however many there are: a signal waits for this
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:

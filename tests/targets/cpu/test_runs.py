@@ -112,3 +112,25 @@ def test_nothing_is_written_after_an_error_however_often_ctrl_c_is_pressed():
     assert not was_open
     assert threading.active_count() == before
     assert len(written) == count
+
+
+def test_after_an_error_only_what_was_begun_is_done():
+    begun, gate, done = threading.Semaphore(0), threading.Event(), []
+
+    def job(number):
+        begun.release()
+        gate.wait()
+        done.append(number)
+
+    def open_when_over(pool):
+        while not pool._is_over:
+            time.sleep(0.001)
+        gate.set()
+
+    with pytest.raises(KeyboardInterrupt), runs.pool(2) as workers:
+        for number in range(1000):
+            workers.submit(job, number)
+        begun.acquire()
+        threading.Thread(target=open_when_over, args=(workers,)).start()
+        raise KeyboardInterrupt
+    assert sorted(done) in ([0], [0, 1])

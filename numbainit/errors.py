@@ -102,6 +102,18 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_OBJECT else f"{text[: _LONGEST_OBJECT - 3]}..."
 
 
+def printable(name: str) -> str:
+    r"""A name, of a file perhaps, without what a terminal would obey.
+
+    Examples
+    --------
+    >>> from numbainit.errors import printable
+    >>> printable("a\x1b[31m"), printable("h.0.w")
+    ('a\\x1b[31m', 'h.0.w')
+    """
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+
+
 def _clipped(message: str) -> str:
     """Without the middle where it is too long: the beginning says what is wrong, the end what to do."""
     half = _LONGEST_MESSAGE // 2 - 3

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from numbainit.auditing.faults import Fault
+from numbainit.errors import printable
 
 EXACT, FITS, DIFFERS = "exact", "fits", "differs"
 _ORDER = {DIFFERS: 0, FITS: 1, EXACT: 2}
@@ -57,18 +58,6 @@ class Record:
             "name": self.name, "verdict": self.verdict, "law": self.law, "faults": faults, "fresh": self.fresh,
             "like": self.like or None, "shape": list(self.shape), "dtype": self.dtype, **figures,
         }  # fmt: skip
-
-
-def printable(name: str) -> str:
-    r"""A name without what a terminal would obey.
-
-    Examples
-    --------
-    >>> from numbainit.auditing.records import printable
-    >>> printable("a\x1b[31m"), printable("h.0.w")
-    ('a\\x1b[31m', 'h.0.w')
-    """
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
 def _plain(value: Any) -> Any:

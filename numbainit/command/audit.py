@@ -7,9 +7,9 @@ import math
 from typing import Any, TextIO
 
 from numbainit.auditing.audit import EXPECTATIONS, audit
-from numbainit.auditing.records import EXACT, Audit, Record, printable
+from numbainit.auditing.records import EXACT, Audit, Record
 from numbainit.command import choosing, terminal
-from numbainit.errors import InvalidValueError
+from numbainit.errors import InvalidValueError, printable
 from numbainit.files.reading.source import open_stored
 from numbainit.pictures import style
 

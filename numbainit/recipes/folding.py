@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from numbainit.errors import printable
+
 _DIGITS = re.compile(r"(?<![0-9])(0|[1-9][0-9]{0,17})(?![0-9])")  # h.00 is another name than h.0
 _NUMBER = re.compile(r"(?<!\w)(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?!\w)")
 _MOST_NUMBERS = 8  # in a name that is folded: each is looked at with all others
@@ -49,7 +51,7 @@ def folded(rows: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
     found = []
     for (pieces, shape, template), members in kinds.items():
         for places, inner in _merged(members):
-            name = _filled(pieces, [_written(place) for place in places])
+            name = printable(_filled(pieces, [_written(place) for place in places]))
             found.append((name, shape, _filled(template, _values(places, inner))))
     return found
 
@@ -63,6 +65,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     >>> columns([("w", "[4, 4]", "normal(std=0.02)"), ("bias", "[4]", "zeros()")])
     ['w     [4, 4]  normal(std=0.02)', 'bias  [4]     zeros()']
     """
+    rows = [[*map(printable, row)] for row in rows]
     widths = [min(max(map(len, column)), _WIDEST) for column in zip(*rows, strict=True)]
     return ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
 

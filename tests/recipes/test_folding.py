@@ -87,3 +87,9 @@ def test_one_long_name_makes_no_other_row_long():
     assert len(lines[1]) < 200
     assert columns([("w", "[2]", "zeros()"), ("bias", "[]", "")]) == ["w     [2]  zeros()", "bias  []"]
     assert columns([]) == []
+
+
+def test_names_do_not_command_the_terminal():
+    rows = folded([("\x1b[2J.0", "[1]", "a\tb"), ("\x1b[2J.1", "[1]", "a\tb"), ("naïve", "[1]", "tied to \x07")])
+    assert [name for name, *_ in rows] == ["\\x1b[2J.{0,1}", "naïve"]
+    assert columns(rows) == ["\\x1b[2J.{0,1}  [1]  a\\tb", "naïve          [1]  tied to \\x07"]

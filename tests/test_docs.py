@@ -30,6 +30,7 @@ MODULES = sorted(
     ".".join(["numbainit", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")  # by their files: to walk over packages would import those of frameworks
     if path.name != "__main__.py"  # importing it runs the command line
+    and path.parent.name != "_pyinstaller"  # its hooks import PyInstaller
 )
 FRAMEWORKS = (
     "numbainit.dask",

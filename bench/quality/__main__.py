@@ -57,7 +57,7 @@ def main() -> None:
     found = []
     for what, p in _joined(arguments.join) if arguments.join else _tests(arguments):
         found.append((p, what))
-        say(f"{'-' if math.isnan(p) else format(p, '.3g'):>10}  {what}")
+        say(f"{'-' if math.isnan(p) else format(p, '.6g'):>11}  {what}")
     say(_summary([one for one in found if not math.isnan(one[0])]))
 
 
@@ -116,8 +116,8 @@ def _summary(found: list[tuple[float, str]]) -> str:
     largest, of = max(one for one in found if one[0] < 1)  # counts that can but agree give 1
 
     def count(limit: float) -> str:
-        low, high = sum(p < limit for p, _ in found), sum(1 - limit < p < 1 for p, _ in found)
-        return f"{low} below {limit} and {high} above {1 - limit} ({len(found) * limit:.1f} of each expected)"
+        low, high = sum(p <= limit for p, _ in found), sum(1 - limit <= p < 1 for p, _ in found)
+        return f"{low} up to {limit} and {high} from {1 - limit} on ({len(found) * limit:.1f} of each expected)"
 
     return (
         f"{len(found)} p-values: {count(0.01)}, {count(0.001)}; the smallest, {smallest:.3g} ({what}), "

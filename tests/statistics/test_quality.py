@@ -39,7 +39,7 @@ def test_a_report_has_each_p_value_and_counts_them(tmp_path):
         assert name.read_text("utf-8").splitlines() == lines
         values = [float(line.split()[0]) for line in lines[2:-1]]
         assert all(1e-6 < p <= 1 for p in values)
-        assert lines[-1].startswith(f"{len(values)} p-values: {sum(p < 0.01 for p in values)} below 0.01 ")
+        assert lines[-1].startswith(f"{len(values)} p-values: {sum(p <= 0.01 for p in values)} up to 0.01 ")
     joined = _report("--join", *names)
     assert joined[:2] == reports[0][:2]
     assert joined[2:-1] == reports[0][2:-1] + reports[1][2:-1]

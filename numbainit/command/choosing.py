@@ -14,6 +14,7 @@ from numbainit.recipes.carried import carried
 from numbainit.recipes.filling import check
 from numbainit.recipes.planning import Plan
 from numbainit.recipes.steps import Fill
+from numbainit.recipes.tensors import dtype_name
 
 _OF_KERNELS = ("dirac", "bilinear", "icnr", "delta_orthogonal", "convolution_orthogonal")
 
@@ -88,11 +89,12 @@ class Choice:
 
     def plan(self, parameters: Iterable[Parameter]) -> Plan:
         """How each parameter is made."""
-        tensors = [Tensor(one.name, one.shape, one.numpy_dtype.name) for one in parameters]
+        tensors = [Tensor(one.name, one.shape, dtype_name(one.numpy_dtype)) for one in parameters]
         plan = self.rules.plan(tensors, self.variables)
         if self.chosen is not None:  # its arguments must make sense where no parameter takes it, too
             fill = Fill(self.chosen)
-            if not any(fill in weight.steps for weight in plan.recipe.values() if 0 not in weight.shape):
+            steps = {id(weight.steps): weight.steps for weight in plan.recipe.values() if 0 not in weight.shape}
+            if not any(fill in some for some in steps.values()):  # which many weights have in common
                 check((fill,), _fitting(self.chosen), np.dtype("float32"))
         return plan
 

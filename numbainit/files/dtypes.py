@@ -4,6 +4,8 @@ Every dtype of the format is known by name (safetensors 0.8). Those whose elemen
 made in another dtype, but are not filled.
 """
 
+import functools
+
 import numpy as np
 
 from numbainit.errors import InvalidValueError, suggestion
@@ -25,6 +27,7 @@ _OF_NUMPY = {np.dtype(text): name for name, text in _NUMPY.items()}
 _OF_ML_DTYPES = {text: name for name, text in _ML_DTYPES.items()}
 
 
+@functools.cache
 def numpy_dtype(name: str) -> np.dtype:
     """The dtype of the array; of ml_dtypes, which is then imported, where NumPy has none."""
     reason = why_not_filled(name)

@@ -41,7 +41,7 @@ class Pattern:
             raise InvalidTypeError(f"a {kind} is a text, got {shown(text)}")
         self.text, self._is_regex = text, is_regex
         text = text if is_regex else dotted(text)
-        self._prefix, self._suffix = ("", "") if is_regex else _ends(text)
+        self._prefix, self.suffix = ("", "") if is_regex else _ends(text)
         try:
             self._matches = re.compile(text if is_regex else _translated(text), re.DOTALL).fullmatch
         except re.error as error:
@@ -66,7 +66,7 @@ class Pattern:
 
     def takes(self, name: str) -> bool:
         """Whether it fits the whole name."""
-        ends = name.endswith(self._suffix) and name.startswith(self._prefix)  # much quicker, and mostly no
+        ends = name.endswith(self.suffix) and name.startswith(self._prefix)  # much quicker, and mostly no
         return ends and self._matches(name) is not None
 
     def numbers(self, name: str) -> tuple[int, ...] | None:
@@ -131,6 +131,7 @@ class Names:
         pairs = [pair for pair in every if not pair[1].is_exact]
         self._blind = [pair for pair in pairs if pair[1].is_blind]
         self._seeing = [pair for pair in pairs if not pair[1].is_blind]
+        self._ends = tuple({pattern.suffix for _, pattern in self._seeing})  # most names end otherwise
         self._known: dict[str, list[int]] = {}
 
     def rows(self, name: str) -> list[int]:
@@ -140,7 +141,7 @@ class Names:
         blind = self._known.get(kind)
         if blind is None:
             blind = self._known[kind] = _taking(self._blind, name)
-        seeing = self._exact.get(name, []) + _taking(self._seeing, name)
+        seeing = self._exact.get(name, []) + (_taking(self._seeing, name) if name.endswith(self._ends) else [])
         return sorted({*blind, *seeing}) if seeing else blind
 
 

@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from numbainit.maths.moments import Shape, Spread, merged, merged_shape
+from numbainit.maths.moments import Gathered, Shape, Spread, merged, merged_shape
 
 _LANES = 1024
 _HEAD = 63  # elements, whose median is the origin of a piece: near its mean, and one of them; so constants are exact
 
 
-class Moments:
+class Moments(Gathered):
     """The first four of all elements so far.
 
     Examples
@@ -25,7 +25,8 @@ class Moments:
     """
 
     def __init__(self) -> None:
-        self._spread, self._shape = Spread(), Shape()
+        super().__init__()
+        self._shape = Shape()
         self.low, self.high = math.inf, -math.inf
 
     def add(self, values: np.ndarray) -> None:
@@ -61,14 +62,6 @@ class Moments:
         shape = Shape(m3, (s4 - 4 * d * s3 + 6 * square * s2 - 3 * square * square) * n)
         self._shape = merged_shape(self._spread, spread, self._shape, shape)
         self._spread = merged(self._spread, spread)
-
-    @property
-    def count(self) -> int:
-        return self._spread.size
-
-    @property
-    def mean(self) -> float:
-        return self._spread.mean
 
     @property
     def std(self) -> float:

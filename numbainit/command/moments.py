@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from numbainit.maths.moments import Spread, merged
+from numbainit.maths.moments import Gathered, Spread, merged
 from numbainit.memory.dtypes import part_of
 from numbainit.targets.cpu.turns import slices
 
 
-class Moments:
+class Moments(Gathered):
     """Count, mean and standard deviation of all arrays added so far, in float64 whatever their dtype.
 
     Run by run, each about its first element, so that no copy of an array is made and nothing cancels.
@@ -30,17 +30,6 @@ class Moments:
     >>> moments.count, moments.mean, round(moments.std ** 2, 15)
     (4, 2.0, 0.5)
     """
-
-    def __init__(self) -> None:
-        self._spread = Spread()
-
-    @property
-    def count(self) -> int:
-        return self._spread.size
-
-    @property
-    def mean(self) -> float:
-        return self._spread.mean
 
     @property
     def std(self) -> float:

@@ -22,6 +22,21 @@ class Spread(NamedTuple):
         return self.m2 / self.size if self.size else float("nan")
 
 
+class Gathered:
+    """All numbers that were taken in so far, piece by piece."""
+
+    def __init__(self) -> None:
+        self._spread = Spread()
+
+    @property
+    def count(self) -> int:
+        return self._spread.size
+
+    @property
+    def mean(self) -> float:
+        return self._spread.mean
+
+
 class Shape(NamedTuple):
     """The sums of the third and the fourth powers."""
 
